@@ -1,0 +1,65 @@
+"""The one error that a command ends with, the table of its codes, and the exit statuses."""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What a command tells the shell. The same for all commands."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_OPTIONS = 2
+    DIFFERENT = 3
+    REFUSED = 4
+    INTERRUPTED = 130
+
+
+EXIT_STATUS_MEANINGS = {
+    ExitStatus.DONE: "done",
+    ExitStatus.FAILED: "failed",
+    ExitStatus.BAD_OPTIONS: "the options are wrong",
+    ExitStatus.DIFFERENT: "differences or drift found",
+    ExitStatus.REFUSED: "refused: a safety check says no",
+    ExitStatus.INTERRUPTED: "interrupted",
+}
+
+ERROR_CODES = {
+    "bad-options": ExitStatus.BAD_OPTIONS,
+    "check-failed": ExitStatus.FAILED,
+    "connection-failed": ExitStatus.FAILED,
+    "connection-lost": ExitStatus.FAILED,
+    "database-exists": ExitStatus.FAILED,
+    "database-missing": ExitStatus.FAILED,
+    "dblink-missing": ExitStatus.FAILED,
+    "embedded-failed": ExitStatus.FAILED,
+    "embedded-missing": ExitStatus.FAILED,
+    "no-connections-left": ExitStatus.FAILED,
+    "no-right": ExitStatus.FAILED,
+    "no-server": ExitStatus.FAILED,
+    "no-such-host": ExitStatus.FAILED,
+    "no-such-user": ExitStatus.FAILED,
+    "password-needed": ExitStatus.FAILED,
+    "read-only": ExitStatus.FAILED,
+    "server-error": ExitStatus.FAILED,
+    "server-too-old": ExitStatus.FAILED,
+    "timed-out": ExitStatus.FAILED,
+    "wrong-password": ExitStatus.FAILED,
+}
+
+
+class SlateError(Exception):
+    """What failed, with the value; why; and what to do next.
+
+    :param code: a key of ERROR_CODES, for callers to match on.
+    :param what: the sentence that says what failed.
+    :param why: the cause, often in the server's own words.
+    :param hint: what the user can do next.
+    """
+
+    def __init__(self, code: str, what: str, why: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.code = code
+        self.exit_status = ERROR_CODES[code]
+        self.what = what
+        self.why = why
+        self.hint = hint

@@ -1,0 +1,42 @@
+CREATE FUNCTION slate.set_indexes_aside() RETURNS text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  index record;
+  commands text[] := '{}';
+BEGIN
+  -- Only those that definition, tablespace and comment bring back whole. The others stay, and cost time alone.
+  FOR index IN
+    SELECT c.relname AS name, t.spcname AS tablespace, k.oid IS NOT NULL AS is_constraint,
+           CASE WHEN k.oid IS NULL THEN pg_get_indexdef(c.oid)
+             ELSE format('ALTER TABLE public.events ADD CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)) END AS definition,
+           obj_description(c.oid, 'pg_class') AS comment, obj_description(k.oid, 'pg_constraint') AS constraint_comment
+    FROM pg_index AS i
+      JOIN pg_class AS c ON c.oid = i.indexrelid
+      LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace
+      LEFT JOIN pg_constraint AS k ON k.conindid = c.oid AND k.conrelid = i.indrelid
+    WHERE i.indrelid = 'public.events'::regclass
+      AND i.indisvalid AND NOT i.indisclustered AND NOT i.indisreplident
+      AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND coalesce(a.attstattarget, -1) <> -1)
+      AND NOT EXISTS (SELECT FROM pg_depend AS d
+                      WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+                         OR d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid AND d.objid <> c.oid
+                         OR d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'x'))
+    ORDER BY i.indisprimary DESC, c.oid
+  LOOP
+    commands := commands || format('SET LOCAL default_tablespace = %L', coalesce(index.tablespace, '')) || index.definition
+      || format('COMMENT ON INDEX public.%I IS %L', index.name, index.comment);
+    IF index.is_constraint THEN
+      commands := commands || format('COMMENT ON CONSTRAINT %I ON public.events IS %L', index.name, index.constraint_comment);
+      EXECUTE format('ALTER TABLE public.events DROP CONSTRAINT %I', index.name);
+    ELSE
+      EXECUTE format('DROP INDEX public.%I', index.name);
+    END IF;
+  END LOOP;
+  RETURN commands;
+END;
+$function$;
+
+COMMENT ON FUNCTION slate.set_indexes_aside() IS
+  'Drops the indexes of events, the primary key and the user''s own too. Returns the commands that bring them back.';

@@ -1,0 +1,21 @@
+CREATE FUNCTION slate.take_ids(event_count bigint, OUT first_id bigint, OUT ts timestamp with time zone)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  rows_updated bigint;
+BEGIN
+  -- The row lock orders writers until they commit, and lets readers of id pass.
+  UPDATE public.id AS next SET id = next.id + event_count RETURNING next.id - event_count INTO first_id;
+  GET DIAGNOSTICS rows_updated = ROW_COUNT;
+  IF rows_updated <> 1 THEN
+    RAISE EXCEPTION 'Table id has % rows instead of one', rows_updated
+      USING ERRCODE = 'SL002', HINT = 'Its one row must hold the highest id in events, plus 1.';
+  END IF;
+  ts := slate.transaction_ts(first_id - 1);
+END;
+$function$;
+
+COMMENT ON FUNCTION slate.take_ids(bigint) IS
+  'Takes the next event_count ids, from first_id on, and the ts for their events. Other writers wait until the '
+  'transaction ends. SL002: table id has not one row. SL003: the event before first_id is missing.';

@@ -1,0 +1,1 @@
+CREATE INDEX events_event_entityid ON public.events ((event #>> '{entityId}'));

@@ -1,0 +1,1 @@
+CREATE INDEX events_event_entityname ON public.events ((event #>> '{entityName}'));

@@ -1,0 +1,1 @@
+CREATE INDEX events_event_metadata_command ON public.events ((event #>> '{metadata,command}'));

@@ -1,0 +1,1 @@
+CREATE INDEX events_event_operation ON public.events ((event #>> '{operation}'));

@@ -1,0 +1,1 @@
+CREATE INDEX events_event_propertyname ON public.events ((event #>> '{propertyName}'));

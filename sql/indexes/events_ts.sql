@@ -1,0 +1,1 @@
+CREATE INDEX events_ts ON public.events (ts);

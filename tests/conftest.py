@@ -1,0 +1,62 @@
+"""Servers for the whole test run: two of each PostgreSQL version that the machine has."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+from tests.servers import Server
+
+VERSIONS = list(servers.binaries())
+_numbers = itertools.count(1)
+
+
+def pytest_report_header() -> str:
+    return "PostgreSQL: " + ", ".join(f"{version} ({path})" for version, path in servers.binaries().items())
+
+
+@pytest.fixture(scope="session")
+def server_directory() -> Iterator[Path]:
+    """A folder for clusters, open to the system user that runs them, gone after the run."""
+    directory = Path(tempfile.mkdtemp(prefix="slate-test-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def clusters(server_directory: Path) -> Iterator[dict[tuple[int, str], Server]]:
+    """Two servers a version, keyed by version and "source" or "backup"."""
+    running: dict[tuple[int, str], Server] = {}
+    try:
+        for version, role in itertools.product(VERSIONS, ("source", "backup")):
+            running[version, role] = servers.start(server_directory / f"{version}-{role}", version)
+        yield running
+    finally:
+        for server in running.values():
+            server.cluster.stop("immediate")
+
+
+@pytest.fixture(scope="session", params=VERSIONS, ids=lambda version: f"pg{version}")
+def server(request: pytest.FixtureRequest, clusters: dict[tuple[int, str], Server]) -> Server:
+    """A server of each version in turn."""
+    return clusters[request.param, "source"]
+
+
+@pytest.fixture(scope="session")
+def backup_server(server: Server, clusters: dict[tuple[int, str], Server]) -> Server:
+    """A second server, of the other version where the machine has two."""
+    other = next((version for version in VERSIONS if version != server.version), server.version)
+    return clusters[other, "backup"]
+
+
+@pytest.fixture
+def name(server: Server) -> Iterator[str]:
+    """The name of a database that does not exist, and is dropped after the test."""
+    name = f"events_{next(_numbers)}"
+    yield name
+    server.drop(name)

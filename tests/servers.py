@@ -1,0 +1,134 @@
+"""The PostgreSQL servers that the tests start, and end, themselves."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+
+from init_slate_db.core.embedded import SUPERUSER, Cluster, find_binaries
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+# No fsync: the tests kill processes, never machines. A short checkpoint-free life and small caches make starts quick.
+SETTINGS = """
+fsync = off
+max_connections = 120
+shared_buffers = 64MB
+max_wal_size = 2GB
+wal_level = logical
+log_line_prefix = '%m [%p] %d '
+log_statement = 'all'
+log_connections = on
+"""
+
+Value = TypeVar("Value")
+
+
+def binaries() -> dict[int, Path]:
+    """The PostgreSQL versions that this machine has, with the folder of each one's programs.
+
+    :raises RuntimeError: in continuous integration, where all must be there.
+    """
+    found = {18: find_binaries()}
+    if (DEBIAN_15 / "postgres").exists() and (DEBIAN_15.parents[3] / "share/postgresql/15/extension/dblink.control").exists():
+        found[15] = DEBIAN_15
+    elif os.environ.get("CI") == "true":
+        raise RuntimeError("PostgreSQL 15 with contrib is not installed")
+    return dict(sorted(found.items()))
+
+
+def wait_for(condition: Callable[[], Value], what: str, seconds: float = 30) -> Value:
+    """Polls until the condition gives something true, and returns that.
+
+    :raises TimeoutError: it did not within the seconds; what: names it.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise TimeoutError(f"waited {seconds} s for {what}")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its major version and its cluster."""
+
+    version: int
+    cluster: Cluster
+
+    @property
+    def port(self) -> int:
+        return self.cluster.port
+
+    @property
+    def password(self) -> str:
+        return self.cluster.password
+
+    def parameters(self, database: str = "postgres", **changes: Any) -> dict[str, Any]:
+        """Connection parameters over TCP with a SCRAM password, of the superuser unless changed."""
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "user": SUPERUSER,
+            "password": self.password,
+            "dbname": database,
+        } | changes
+
+    def connect(self, database: str = "postgres", **changes: Any) -> psycopg.Connection[tuple[Any, ...]]:
+        """An autocommit connection."""
+        return psycopg.connect(**self.parameters(database, **changes), autocommit=True)
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        """An environment in which libpq reaches this server."""
+        bare = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        connection = {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": SUPERUSER,
+            "PGPASSWORD": self.password,
+        }
+        return bare | connection | changes
+
+    def databases(self) -> set[str]:
+        with self.connect() as connection:
+            return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+
+    def drop(self, database: str) -> None:
+        with self.connect() as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')  # type: ignore[call-overload]
+
+    def kill(self) -> None:
+        """``kill -9`` for the postmaster; returns when it and all of its children are gone."""
+        pid = self.cluster.pid
+        os.kill(pid, signal.SIGKILL)
+        # Gone, and reaped too: a new postmaster takes a zombie of its number for a living one.
+        wait_for(lambda: not Path(f"/proc/{pid}").exists() and not _has_processes(self.cluster.data), "the server's end")
+
+    def restart(self) -> None:
+        """Starts the server again, after ``kill`` or a stop, on the same port."""
+        self.cluster.start()
+
+
+def _has_processes(data: Path) -> bool:
+    """Whether any process still works in the data folder, as every server process does."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                if (process / "cwd").readlink() == data:
+                    return True
+            except OSError:
+                continue
+    return False
+
+
+def start(directory: Path, version: int, settings: str = "") -> Server:
+    """Makes and starts a cluster in the folder."""
+    cluster = Cluster(directory, binaries()[version])
+    cluster.ensure_running(SETTINGS + settings)
+    return Server(version, cluster)
