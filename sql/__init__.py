@@ -1,0 +1,1 @@
+"""The database objects, as package data of init_slate_db."""
