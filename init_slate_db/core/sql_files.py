@@ -21,9 +21,7 @@ class SqlObject:
 def read_objects(table_type: TableType) -> tuple[SqlObject, ...]:
     """The objects of a source or a destination, in the order of their installation."""
     return tuple(
-        _read(path)
-        for types, path in map(str.split, _manifest_lines())
-        if table_type == "source" or types == "both"
+        _read(path) for types, path in map(str.split, _manifest_lines()) if table_type == "source" or types == "both"
     )
 
 

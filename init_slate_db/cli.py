@@ -1,0 +1,158 @@
+"""The command init-slate-db: reads its options, then plans, surveys and installs."""
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from init_slate_db.core import options as shared
+from init_slate_db.core.console import configure_logging, write_result
+from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.options import Faults, OptionParser
+from init_slate_db.core.program import run
+from init_slate_db.core.sql_files import TableType
+from init_slate_db.options import PROGRAM, Options
+
+_LONGEST_NAME = 63
+_EXAMPLES = """\
+  init-slate-db -n events -t source --embedded
+  init-slate-db --host db1 --user postgres -n events -t source --dry-run
+  init-slate-db --dsn service=primary -n events -t destination"""
+
+
+def build_parser() -> OptionParser:
+    parser = OptionParser(
+        PROGRAM,
+        "-n NAME -t source|destination [options]",
+        "Creates a PostgreSQL database for an event store: a source, which takes events in,"
+        " or a destination, which follows it.",
+        _EXAMPLES,
+    )
+    group = parser.add_argument_group("What to create")
+    shared.value_option(group, "-n", "--new-database", metavar="NAME", help="name of the database to create")
+    table_type = group.add_argument(
+        "-t", "--table-type", metavar="TYPE", nargs="?", const=shared.MISSING, help="source or destination"
+    )
+    table_type.completions = ("source", "destination")  # type: ignore[attr-defined]
+    group.add_argument("--dry-run", action="store_true", help="validate, show parameters and plan; connect to nothing")
+    group.add_argument("--check", action="store_true", help="connect and tell whether it can be done; write nothing")
+    group.add_argument(
+        "--sql", action="store_true", help="print the whole script that psql would run; connect to nothing"
+    )
+    group.add_argument(
+        "--embedded",
+        metavar="DIR",
+        nargs="?",
+        const="",
+        help="need no server: start, or go on using, a private PostgreSQL in DIR",
+    )
+    shared.add_connection_options(parser)
+    shared.add_common_options(parser)
+    return parser
+
+
+def read_options(values: argparse.Namespace, faults: Faults) -> Options:
+    """The options among the parsed values; every fault goes to faults."""
+    name = shared.read_text(values.new_database, "--new-database", faults)
+    if values.new_database is None:
+        faults.add("--new-database", "is needed: the name of the database to create")
+    elif name is not None and not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", name):
+        faults.add("--new-database", f'"{name}" is not a name: a letter or _, then letters, digits and _')
+    elif name is not None and len(name) > _LONGEST_NAME:
+        faults.add("--new-database", f'"{name}" has {len(name)} bytes; PostgreSQL keeps {_LONGEST_NAME}')
+    table_type = shared.read_choice(values.table_type, "--table-type", ("source", "destination"), faults)
+    if values.table_type is None:
+        faults.add("--table-type", "is needed: source or destination")
+    connection = shared.read_connection_options(values, faults)
+    if values.embedded is not None and (connection.host or connection.port or connection.dsn or connection.user):
+        faults.add("--embedded", "brings a server of its own; it goes not with --host, --port, --user or --dsn")
+    if values.sql and values.check:
+        faults.add("--sql", "goes not with --check")
+    return Options(
+        name=name or "",
+        table_type=cast(TableType, table_type),
+        dry_run=values.dry_run,
+        check=values.check,
+        sql=values.sql,
+        embedded=_read_directory(values.embedded),
+        connection=connection,
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    faults = Faults()
+    values = build_parser().parse(arguments, faults)
+    log_options = shared.read_log_options(values, faults)
+    configure_logging(log_options)
+    return run(lambda: _command(values, faults), log_options)
+
+
+def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
+    options = read_options(values, faults)
+    faults.raise_any(PROGRAM)
+    if options.sql:
+        _print_script(options)
+        return ExitStatus.DONE
+    status = ExitStatus.DONE
+    if options.check:
+        from init_slate_db.creation import check
+
+        status = check(options)
+    if options.dry_run:
+        _print_plan(options)
+    elif not options.check:
+        from init_slate_db.creation import create
+
+        create(options)
+    return status
+
+
+def _print_script(options: Options) -> None:
+    from init_slate_db.plan import make_plan, script
+
+    write_result(script(make_plan(options.name, options.table_type)))
+
+
+def _print_plan(options: Options) -> None:
+    from init_slate_db.plan import make_plan
+
+    steps = [step.title for step in make_plan(options.name, options.table_type).steps]
+    lines = [
+        "Run parameters",
+        *(f"  {label:<10} {value}" for label, value in _parameters(options)),
+        "Plan",
+        *(f"  {number:>2}  {title}" for number, title in enumerate(steps, 1)),
+        "Nothing was done: --dry-run.",
+    ]
+    write_result("\n".join(lines))
+
+
+def _parameters(options: Options) -> list[tuple[str, str]]:
+    connection = options.connection
+    if options.embedded:
+        server = f"embedded PostgreSQL in {options.embedded}"
+    elif connection.dsn:
+        server = "as --dsn says (not shown: it may hold a password)"
+    else:
+        host = connection.host or os.environ.get("PGHOST", "local socket")
+        server = f"{host}, port {connection.port or os.environ.get('PGPORT', '5432')}"
+    user = connection.user or os.environ.get("PGUSER", "not given; asked for on a terminal")
+    return [
+        ("database", f'"{options.name}"'),
+        ("type", options.table_type),
+        ("server", server),
+        ("user", "postgres" if options.embedded else user),
+        ("timeout", f"{connection.connect_timeout} ms"),
+    ]
+
+
+def _read_directory(value: str | None) -> Path | None:
+    """The folder of --embedded: None without the option, a default one without a DIR."""
+    if value is None:
+        return None
+    from init_slate_db.core.embedded import default_directory
+
+    return Path(value).expanduser().absolute() if value else default_directory()

@@ -1,0 +1,221 @@
+"""Connecting, with patience for a server that is not there yet, and errors in the operator's terms."""
+
+import logging
+import math
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
+
+from init_slate_db.core import conninfo
+from init_slate_db.core.conninfo import Parameters
+from init_slate_db.core.errors import SlateError
+from init_slate_db.core.options import ConnectionOptions
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_logger = logging.getLogger(__name__)
+
+# Before a session exists libpq tells the cause in words alone, so words are all there is to match on. A server
+# that speaks another language than English falls to the last kind: not retried, and told in its own words.
+# (words, code, worth another try)
+_CAUSES = (
+    ("password authentication failed", "wrong-password", False),
+    ("no password supplied", "password-needed", False),
+    ("empty password", "password-needed", False),
+    ("role", "no-such-user", False),
+    ("sorry, too many clients already", "no-connections-left", True),
+    ("remaining connection slots are reserved", "no-connections-left", True),
+    ("too many connections for", "no-connections-left", True),
+    ("the database system is", "no-server", True),
+    ("Connection refused", "no-server", True),
+    ("server closed the connection unexpectedly", "no-server", True),
+    ("Connection reset", "no-server", True),
+    ("No such file or directory", "no-server", True),
+    ("failed to resolve host", "no-such-host", True),
+    ("could not translate host name", "no-such-host", True),
+    ("session is read-only", "read-only", False),
+    ("timeout", "timed-out", True),
+    ("timed out", "timed-out", True),
+    ("No route to host", "timed-out", True),
+    ("database", "database-missing", False),
+)
+_NEEDS_NOT_EXIST = {"no-such-user", "database-missing"}
+
+_SENTENCES = {
+    "wrong-password": (
+        "The server at {place} does not accept the password of user {user}.",
+        "Or there is no such user: PostgreSQL answers both alike. Check PGUSER, PGPASSWORD and .pgpass.",
+    ),
+    "password-needed": (
+        "The server at {place} asks for a password of user {user}, and none is given.",
+        "Put it into .pgpass or PGPASSWORD.",
+    ),
+    "no-such-user": ("The server at {place} knows no user {user}.", "Name another one: --user or PGUSER."),
+    "no-connections-left": (
+        "The server at {place} has no connection left.",
+        "Close some, raise max_connections, or wait longer: --connect-timeout.",
+    ),
+    "no-server": (
+        "No PostgreSQL server answers at {place}.",
+        "Start it, or name another one: --host, --port, PGHOST, PGPORT.",
+    ),
+    "no-such-host": ("The host of {place} has no address.", "Check its spelling and the name server."),
+    "read-only": ("None of the servers at {place} can be written to.", "Name the primary, not a standby."),
+    "timed-out": (
+        "The server at {place} does not answer in time.",
+        "Check host, port and firewall, or wait longer: --connect-timeout.",
+    ),
+    "database-missing": ("The server at {place} has no such database.", "Name another one in the DSN."),
+    "connection-failed": ("The server at {place} refuses the connection.", ""),
+}
+
+
+class _AttemptError(Exception):
+    """One attempt to connect, judged."""
+
+    def __init__(self, code: str, transient: bool, cause: psycopg.OperationalError) -> None:
+        super().__init__(code)
+        self.code = code
+        self.transient = transient
+        self.cause = cause
+
+
+def server_parameters(options: ConnectionOptions, program: str) -> Parameters:
+    """libpq's parameters for the options; the user is asked for where nothing names one and someone can answer."""
+    parameters = conninfo.parameters(options, program)
+    if options.interactive and not conninfo.known_user(parameters):
+        from init_slate_db.core.prompts import ask_user
+
+        parameters |= {"user": user} if (user := ask_user()) else {}
+    return parameters
+
+
+def connect(parameters: Parameters, options: ConnectionOptions) -> Connection:
+    """Opens a connection in autocommit mode.
+
+    What may pass (refused, starting up, no connection left, no address) is tried again, longer and longer apart,
+    until the connect timeout ends. A missing password is asked for where someone can answer, and then put into the
+    parameters.
+
+    :raises SlateError: one of the connection codes.
+    """
+    try:
+        return _connect_patiently(parameters, options.connect_timeout / 1000)
+    except _AttemptError as failure:
+        if failure.code != "password-needed" or not options.interactive:
+            raise _as_slate_error(failure, parameters) from failure.cause
+    from init_slate_db.core.prompts import ask_password
+
+    parameters["password"] = ask_password()
+    try:
+        return _connect_patiently(parameters, options.connect_timeout / 1000)
+    except _AttemptError as failure:
+        raise _as_slate_error(failure, parameters) from failure.cause
+
+
+def connect_first(parameters: Parameters, options: ConnectionOptions, databases: tuple[str, ...]) -> Connection:
+    """Opens a connection to the first of the databases that exists. The parameters then name it."""
+    for database in databases:
+        parameters["dbname"] = database
+        try:
+            return connect(parameters, options)
+        except SlateError as error:
+            if error.code != "database-missing" or database == databases[-1]:
+                raise
+    raise AssertionError("no database was named")
+
+
+def pin(parameters: Parameters, connection: Connection) -> Parameters:
+    """The parameters that lead to the very server of an open connection, out of several hosts."""
+    info = connection.info
+    pinned = parameters | {"host": info.host, "port": info.port}
+    if info.hostaddr and not info.host.startswith("/"):
+        pinned["hostaddr"] = info.hostaddr
+    return pinned
+
+
+def _connect_patiently(parameters: Parameters, seconds: float) -> Connection:
+    deadline = time.monotonic() + seconds
+    attempts = Retrying(
+        stop=stop_before_delay(seconds),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        retry=retry_if_exception(lambda error: isinstance(error, _AttemptError) and error.transient),
+        before_sleep=lambda state: _log_retry(state, parameters, seconds),
+        reraise=True,
+    )
+    return attempts(_attempt, parameters, deadline)
+
+
+def _attempt(parameters: Parameters, deadline: float) -> Connection:
+    remaining = max(1, math.ceil(deadline - time.monotonic()))
+    try:
+        return psycopg.connect(**(parameters | {"connect_timeout": remaining}), autocommit=True)
+    except psycopg.OperationalError as error:
+        raise _judge(error) from error
+
+
+def _log_retry(state: RetryCallState, parameters: Parameters, seconds: float) -> None:
+    if state.attempt_number == 1 and state.outcome is not None:
+        failure = state.outcome.exception()
+        cause = _one_line(failure.cause) if isinstance(failure, _AttemptError) else ""
+        _logger.info("%s: %s. Trying again for up to %g s.", conninfo.describe(parameters), cause, seconds)
+
+
+def _judge(error: psycopg.OperationalError) -> _AttemptError:
+    text = str(error)
+    for words, code, transient in _CAUSES:
+        if words in text and (code not in _NEEDS_NOT_EXIST or "does not exist" in text):
+            return _AttemptError(code, transient, error)
+    return _AttemptError("connection-failed", False, error)
+
+
+def _as_slate_error(failure: _AttemptError, parameters: Parameters) -> SlateError:
+    sentence, hint = _SENTENCES[failure.code]
+    user = parameters.get("user") or "(libpq's default)"
+    return SlateError(
+        failure.code,
+        sentence.format(place=conninfo.describe(parameters), user=f'"{user}"'),
+        why=_one_line(failure.cause),
+        hint=hint,
+    )
+
+
+def _one_line(error: psycopg.Error) -> str:
+    """The server's own words for why, on one line."""
+    first = str(error).partition("\nMultiple connection attempts failed")[0].splitlines()[0]
+    return re.sub("^(connection failed: )?connection to server .*? failed: ", "", first).strip().rstrip(".")
+
+
+@contextmanager
+def server_errors(doing: str) -> Iterator[None]:
+    """Turns what the server says against a statement into a SlateError.
+
+    :param doing: what failed, as the end of "The server refuses to …".
+    """
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if error.sqlstate is None or error.sqlstate[:3] in ("57P", "08"):
+            raise SlateError(
+                "connection-lost",
+                f"The connection to the server was lost when it was to {doing}.",
+                why=_one_line(error),
+                hint="Look at the server's log, then run the command again.",
+            ) from error
+        raise _refusal(doing, error) from error
+    except psycopg.Error as error:
+        raise _refusal(doing, error) from error
+
+
+def _refusal(doing: str, error: psycopg.Error) -> SlateError:
+    return SlateError(
+        "server-error",
+        f"The server refuses to {doing}.",
+        why=f"{error.diag.message_primary or _one_line(error)} (SQLSTATE {error.sqlstate})",
+        hint=error.diag.message_hint or "",
+    )

@@ -1,0 +1,66 @@
+"""Connection strings: from options to libpq's parameters, and to texts that hold no secret."""
+
+import math
+import os
+from typing import Any
+from urllib.parse import quote
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from init_slate_db.core.options import ConnectionOptions
+
+Parameters = dict[str, Any]
+
+
+def is_valid_dsn(dsn: str) -> bool:
+    """Whether libpq can read the connection string."""
+    try:
+        conninfo_to_dict(dsn)
+    except ProgrammingError:
+        return False
+    return True
+
+
+def parameters(options: ConnectionOptions, program: str) -> Parameters:
+    """libpq's parameters for the options; without a database, unless the DSN names one.
+
+    :param program: the application_name that the server sees.
+    """
+    result: Parameters = {"fallback_application_name": program}
+    if options.dsn:
+        result |= conninfo_to_dict(options.dsn)
+    for name in ("host", "port", "user", "password", "passfile"):
+        value = getattr(options, name)
+        if value is not None:
+            result[name] = value
+    if "," in str(result.get("host") or os.environ.get("PGHOST", "")) and not os.environ.get("PGTARGETSESSIONATTRS"):
+        # Several hosts are one failover cluster; only its primary can be written to.
+        result.setdefault("target_session_attrs", "read-write")
+    result["connect_timeout"] = math.ceil(options.connect_timeout / 1000)
+    return result
+
+
+def known_user(parameters: Parameters) -> bool:
+    """Whether the user is named somewhere, if only by a service file."""
+    return bool(
+        parameters.get("user") or parameters.get("service") or os.environ.get("PGUSER") or os.environ.get("PGSERVICE")
+    )
+
+
+def describe(parameters: Parameters) -> str:
+    """Host and port for a message, as far as options and PG* variables tell them."""
+    host = parameters.get("host") or parameters.get("hostaddr") or os.environ.get("PGHOST")
+    port = parameters.get("port") or os.environ.get("PGPORT") or "5432"
+    if not host:
+        return f"service {parameters['service']}" if parameters.get("service") else f"the local socket, port {port}"
+    return f"socket {host}, port {port}" if str(host).startswith("/") else f"{host}:{port}"
+
+
+def uri(host: str, port: int, user: str, database: str, passfile: str | None = None) -> str:
+    """A connection URI with no password in it."""
+    query = f"?passfile={quote(passfile, safe='/')}" if passfile else ""
+    location = quote(host, safe=":") if not host.startswith("/") else quote(host, safe="")
+    if ":" in host:
+        location = f"[{host}]"
+    return f"postgresql://{quote(user, safe='')}@{location}:{port}/{quote(database, safe='')}{query}"

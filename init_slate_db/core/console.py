@@ -1,0 +1,58 @@
+"""What a command says: results on standard output, all else as log lines on standard error."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from init_slate_db.core.errors import SlateError
+from init_slate_db.core.options import LogOptions
+
+_LEVELS = {-1: logging.WARNING, 0: logging.INFO, 1: logging.DEBUG, 2: logging.DEBUG}
+_logger = logging.getLogger(__name__)
+
+
+class _TextFormatter(logging.Formatter):
+    """The message alone; from a warning on, its level goes before it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return f"{record.levelname.lower()}: {text}" if record.levelno >= logging.WARNING else text
+
+
+def configure_logging(options: LogOptions) -> None:
+    """Sends the log lines of our packages to standard error, as the options ask. Only commands call this."""
+    handler = logging.StreamHandler(sys.stderr)
+    if options.format == "json":
+        handler.setFormatter(_json_formatter())
+    else:
+        handler.setFormatter(_TextFormatter("%(message)s"))
+    logger = logging.getLogger("init_slate_db")
+    logger.handlers = [handler]
+    logger.setLevel(_LEVELS[options.verbosity])
+    logger.propagate = False
+
+
+def _json_formatter() -> logging.Formatter:
+    from pythonjsonlogger.json import JsonFormatter
+
+    return JsonFormatter(
+        "%(asctime)s %(levelname)s %(name)s %(message)s",
+        rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+    )
+
+
+def write_result(text: str) -> None:
+    """Writes a line, or several, of the command's result to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def log_error(error: SlateError, options: LogOptions) -> None:
+    """Tells of an error: what, why, what to do next."""
+    fields: Mapping[str, Any] = {"code": error.code, "why": error.why, "hint": error.hint}
+    text = error.what
+    if options.format == "text":
+        text += f"\n  {error.why}" if error.why else ""
+        text += f"\n  {error.hint}" if error.hint else ""
+    _logger.error(text, extra=dict(fields), exc_info=error if options.verbosity >= 2 else None)

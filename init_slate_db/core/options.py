@@ -1,0 +1,273 @@
+"""Command lines: the options that every command shares, and a parser that tells all faults at once."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from rich_argparse import RawDescriptionRichHelpFormatter
+
+from init_slate_db import __version__
+from init_slate_db.core.errors import EXIT_STATUS_MEANINGS, SlateError
+
+DEFAULT_CONNECT_TIMEOUT = 15000
+_LARGEST_TIMEOUT = 2**31 - 1
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """How to reach a server. What is None comes from libpq's own sources: PG* variables, service file, .pgpass.
+
+    connect_timeout is in milliseconds and bounds all attempts together. Where interactive, what is missing is asked
+    for.
+    """
+
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    dsn: str | None = field(default=None, repr=False)
+    passfile: str | None = None
+    connect_timeout: int = DEFAULT_CONNECT_TIMEOUT
+    interactive: bool = False
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """What goes to standard error. verbosity: -1 quiet, 0 normal, 1 every step, 2 with tracebacks."""
+
+    verbosity: int = 0
+    format: str = "text"
+
+
+class Faults:
+    """Collects what is wrong with the options, so that the user sees all of it at once."""
+
+    def __init__(self) -> None:
+        self._faults: list[str] = []
+
+    def add(self, option: str, fault: str) -> None:
+        self._faults.append(f"{option}: {fault}")
+
+    def raise_any(self, program: str) -> None:
+        """:raises SlateError: bad-options, where there is a fault."""
+        if self._faults:
+            raise SlateError(
+                "bad-options", "The options are wrong:\n  " + "\n  ".join(self._faults), hint=f"See {program} --help."
+            )
+
+
+class _Missing:
+    """Stands for the value of an option that was given none."""
+
+    def __repr__(self) -> str:
+        return "no value"
+
+
+MISSING: Any = _Missing()
+
+
+class _UsageError(Exception):
+    pass
+
+
+class _HelpFormatter(RawDescriptionRichHelpFormatter):
+    group_name_formatter = str
+
+
+class _Missing:
+    """Stands for the value of an option that was given none."""
+
+    def __repr__(self) -> str:
+        return "no value"
+
+
+MISSING: Any = _Missing()
+
+
+class _UsageError(Exception):
+    pass
+
+
+class _HelpFormatter(RawDescriptionRichHelpFormatter):
+    """Shows a value as needed that the parser itself does not insist on."""
+
+    group_name_formatter = str
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.const is MISSING:
+            return str(action.metavar)
+        return super()._format_args(action, default_metavar)
+
+
+class OptionParser(argparse.ArgumentParser):
+    """A parser that leaves every judgement on values to the command, which collects the faults."""
+
+    def __init__(self, program: str, usage: str, description: str, examples: str) -> None:
+        statuses = "\n".join(f"  {status:>3}  {meaning}" for status, meaning in EXIT_STATUS_MEANINGS.items())
+        super().__init__(
+            prog=program,
+            usage=f"%(prog)s {usage}",
+            description=description,
+            epilog=f"Examples:\n{examples}\n\nExit statuses:\n{statuses}",
+            formatter_class=_HelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(message)
+
+    def format_help(self) -> str:
+        self.insist_on_values()
+        return super().format_help()
+
+    def insist_on_values(self) -> None:
+        """Makes the parser one that says what is needed, for help and completion, no longer one that parses."""
+        for action in self._actions:
+            if action.const is MISSING:
+                action.nargs = None
+
+    def parse(self, arguments: Sequence[str], faults: Faults) -> argparse.Namespace:
+        """Parses the arguments; what cannot be parsed becomes a fault."""
+        try:
+            values, unknown = self.parse_known_args(arguments)
+        except _UsageError as error:
+            faults.add("arguments", str(error))
+            return self.parse_args([])
+        for previous, argument in zip(["", *unknown], unknown, strict=False):
+            if argument.startswith("-"):
+                faults.add(argument.partition("=")[0], f"there is no such option{self._suggestion(argument)}")
+            elif not previous.startswith("-") or "=" in previous:
+                # Behind an unknown option it is that one's value.
+                faults.add("arguments", f'"{argument}" is one too many')
+        return values
+
+    def _suggestion(self, argument: str) -> str:
+        from difflib import get_close_matches
+
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        close = get_close_matches(argument.partition("=")[0], known, n=1)
+        return f"; did you mean {close[0]}?" if close else ""
+
+
+class _PrintCompletion(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        if values not in _SHELLS:
+            parser.error(f"argument --print-completion: one of {', '.join(_SHELLS)} is needed")
+        import shtab
+
+        if isinstance(parser, OptionParser):
+            parser.insist_on_values()
+        sys.stdout.write(shtab.complete(parser, values) + "\n")
+        parser.exit()
+
+
+def value_option(group: argparse._ArgumentGroup, *names: str, metavar: str, help: str) -> None:
+    """Adds an option with a value, which is MISSING where the user gave none."""
+    group.add_argument(*names, metavar=metavar, help=help, nargs="?", const=MISSING)
+
+
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "Connection", "What is not given comes from PG* variables, service file, .pgpass."
+    )
+    value_option(group, "--host", metavar="NAME", help="database server name or socket folder [PGHOST]")
+    value_option(group, "--port", metavar="NUMBER", help="its port [PGPORT]")
+    value_option(group, "--user", metavar="NAME", help="database user; on a terminal, asked for when missing [PGUSER]")
+    value_option(
+        group,
+        "--password",
+        metavar="PASSWORD",
+        help="its password; better: .pgpass, PGPASSWORD, or the prompt, since other users can see command lines",
+    )
+    value_option(
+        group, "--dsn", metavar="DSN", help="all of it as a URI or key=value string; single options override it"
+    )
+    value_option(
+        group,
+        "--connect-timeout",
+        metavar="MILLISECS",
+        help=f"bound on connecting, all attempts together, in milliseconds (default {DEFAULT_CONNECT_TIMEOUT})",
+    )
+    group.add_argument("--no-input", action="store_true", help="never ask for anything")
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Output and help")
+    value_option(group, "--log-format", metavar="FORMAT", help="text or json, on standard error (default text)")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="tell every step; -vv: with tracebacks")
+    group.add_argument("-q", "--quiet", action="store_true", help="tell warnings and errors alone")
+    completion = group.add_argument(
+        "--print-completion", metavar="SHELL", action=_PrintCompletion, help=f"print completion: {', '.join(_SHELLS)}"
+    )
+    completion.completions = _SHELLS  # type: ignore[attr-defined]
+    group.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version")
+    group.add_argument("-h", "--help", action="help", help="show this help")
+
+
+def read_connection_options(values: argparse.Namespace, faults: Faults) -> ConnectionOptions:
+    """The connection options among the parsed values; each fault of theirs goes to faults."""
+    return ConnectionOptions(
+        host=read_text(values.host, "--host", faults),
+        port=read_whole_number(values.port, "--port", faults, largest=65535),
+        user=read_text(values.user, "--user", faults),
+        password=read_text(values.password, "--password", faults),
+        dsn=_read_dsn(values.dsn, faults),
+        connect_timeout=read_whole_number(
+            values.connect_timeout, "--connect-timeout", faults, largest=_LARGEST_TIMEOUT, unit="milliseconds"
+        )
+        or DEFAULT_CONNECT_TIMEOUT,
+        interactive=not values.no_input and sys.stdin.isatty() and sys.stderr.isatty(),
+    )
+
+
+def read_log_options(values: argparse.Namespace, faults: Faults) -> LogOptions:
+    """The options for standard error among the parsed values."""
+    chosen = read_choice(values.log_format, "--log-format", ("text", "json"), faults)
+    if values.quiet and values.verbose:
+        faults.add("--quiet", "goes not with --verbose")
+    return LogOptions(verbosity=-1 if values.quiet else min(values.verbose, 2), format=chosen or "text")
+
+
+def read_text(value: Any, option: str, faults: Faults) -> str | None:
+    """The value of an option that takes any text but an empty one."""
+    if value is MISSING or value == "":
+        faults.add(option, "needs a value")
+        return None
+    return value  # type: ignore[no-any-return]
+
+
+def read_choice(value: Any, option: str, choices: Iterable[str], faults: Faults) -> str | None:
+    text = read_text(value, option, faults)
+    if text is not None and text not in choices:
+        faults.add(option, f'"{text}" is not one of {", ".join(choices)}')
+        return None
+    return text
+
+
+def read_whole_number(value: Any, option: str, faults: Faults, *, largest: int, unit: str = "") -> int | None:
+    """The value of an option that takes a whole number from 1 to largest."""
+    text = read_text(value, option, faults)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:20]) <= largest:
+        faults.add(option, f'"{text}" is not a whole number from 1 to {largest}{" of " + unit if unit else ""}')
+        return None
+    return int(text)
+
+
+def _read_dsn(value: Any, faults: Faults) -> str | None:
+    text = read_text(value, "--dsn", faults)
+    if text is None:
+        return None
+    from init_slate_db.core.conninfo import is_valid_dsn
+
+    if not is_valid_dsn(text):
+        faults.add(
+            "--dsn", "is neither a postgresql:// URI nor a key=value string (not shown here: it may hold a password)"
+        )
+        return None
+    return text

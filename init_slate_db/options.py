@@ -1,0 +1,22 @@
+"""The options of init-slate-db, once they are read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from init_slate_db.core.options import ConnectionOptions
+from init_slate_db.core.sql_files import TableType
+
+PROGRAM = "init-slate-db"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of init-slate-db. embedded: the folder of the private server to use, or None."""
+
+    name: str
+    table_type: TableType
+    dry_run: bool
+    check: bool
+    sql: bool
+    embedded: Path | None
+    connection: ConnectionOptions

@@ -1,0 +1,95 @@
+"""The plan: what a run does, step by step. It is made from the options alone, so a dry run needs no server."""
+
+import secrets
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from init_slate_db.core.sql_files import SqlObject, TableType, read_objects
+
+# A database bears such a name until it is complete. Whoever finds one that no run holds may drop it.
+WORKING_NAME = "slate_unfinished_"
+WORKING_NAME_PATTERN = f"^{WORKING_NAME}[0-9a-f]{{16}}$"
+
+
+class Place(Enum):
+    """Where a step's statement runs."""
+
+    SERVER = auto()
+    """In the database that we connect to first; each statement by itself."""
+    DATABASE = auto()
+    """In the new database; all of them in one transaction."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One statement, or the statements of one object's file, and what they do, in words."""
+
+    title: str
+    statement: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps that create a database. It bears working_name until the last one renames it to name."""
+
+    name: str
+    table_type: TableType
+    working_name: str
+    steps: tuple[Step, ...]
+
+
+def make_plan(name: str, table_type: TableType, *, locale: str = "", token: str = "") -> Plan:
+    """The plan that creates a database.
+
+    :param locale: a clause of CREATE DATABASE, where the cluster's own locale does not go with UTF8.
+    :param token: 16 hexadecimal digits that make the working name unique; random when not given.
+    """
+    working_name = WORKING_NAME + (token or secrets.token_hex(8))
+    options = " ".join(filter(None, ("TEMPLATE template0", "ENCODING 'UTF8'", locale)))
+    return Plan(
+        name,
+        table_type,
+        working_name,
+        (
+            Step(
+                "database under a working name, UTF8, from template0",
+                f"CREATE DATABASE {quote_name(working_name)} {options}",
+                Place.SERVER,
+            ),
+            *(_object_step(item) for item in read_objects(table_type)),
+            Step(
+                f'rename it to "{name}"',
+                f"ALTER DATABASE {quote_name(working_name)} RENAME TO {quote_name(name)}",
+                Place.SERVER,
+            ),
+        ),
+    )
+
+
+def script(plan: Plan) -> str:
+    """The plan as a script for psql, which ends at the first error with the name still free."""
+    lines = [
+        f'-- Creates the {plan.table_type} database "{plan.name}", completely or not at all.',
+        "-- Run it with psql as a role that may create databases: psql -X -f FILE postgres",
+        "\\set ON_ERROR_STOP on",
+        f"DROP DATABASE IF EXISTS {quote_name(plan.working_name)};",
+    ]
+    place = Place.SERVER
+    for step in plan.steps:
+        if step.place is Place.DATABASE and place is Place.SERVER:
+            lines += ["\\set maintenance :DBNAME", f"\\connect {quote_name(plan.working_name)}", "BEGIN;"]
+        elif step.place is Place.SERVER and place is Place.DATABASE:
+            lines += ["COMMIT;", '\\connect :"maintenance"']
+        place = step.place
+        lines += [f"\n-- {step.title}", step.statement.strip().removesuffix(";") + ";"]
+    return "\n".join(lines)
+
+
+def quote_name(name: str) -> str:
+    """A name as an SQL identifier, kept exactly as it is."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _object_step(item: SqlObject) -> Step:
+    return Step(f"{item.kind} {item.name}", item.sql, Place.DATABASE)
