@@ -77,31 +77,6 @@ class _HelpFormatter(RawDescriptionRichHelpFormatter):
     group_name_formatter = str
 
 
-class _Missing:
-    """Stands for the value of an option that was given none."""
-
-    def __repr__(self) -> str:
-        return "no value"
-
-
-MISSING: Any = _Missing()
-
-
-class _UsageError(Exception):
-    pass
-
-
-class _HelpFormatter(RawDescriptionRichHelpFormatter):
-    """Shows a value as needed that the parser itself does not insist on."""
-
-    group_name_formatter = str
-
-    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
-        if action.const is MISSING:
-            return str(action.metavar)
-        return super()._format_args(action, default_metavar)
-
-
 class OptionParser(argparse.ArgumentParser):
     """A parser that leaves every judgement on values to the command, which collects the faults."""
 
