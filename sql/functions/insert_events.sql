@@ -12,7 +12,7 @@ DECLARE
 BEGIN
   IF strpos(insertValues, doubled_quote) > 0 THEN
     RAISE EXCEPTION 'Control character 0x01 in the rows to be inserted'
-      USING ERRCODE = 'SL017', HINT = 'JSON has it inside a string as \u0001.';
+      USING ERRCODE = 'SL017', HINT = E'JSON has it inside a string as \\u0001.';
   END IF;
   IF current_setting('standard_conforming_strings') = 'off' AND strpos(insertValues, E'\\') > 0 THEN
     RAISE EXCEPTION 'Backslash in the rows to be inserted while standard_conforming_strings is off'
@@ -22,7 +22,9 @@ BEGIN
   -- Split at the quotes: the odd parts are syntax, the even parts are the text of the literals.
   parts := string_to_array(replace(insertValues, '''''', doubled_quote), '''');
   syntax := (SELECT string_agg(p.part, '''' ORDER BY p.position)
-             FROM unnest(parts) WITH ORDINALITY AS p (part, position) WHERE p.position % 2 = 1);
+             FROM unnest(parts) WITH ORDINALITY AS p (part, position) WHERE p.position % 2 = 1)
+    -- A literal that never ends leaves its quote at the end, where no row has one.
+    || CASE WHEN cardinality(parts) % 2 = 0 THEN '''' ELSE '' END;
   row_count := slate.check_insert_values(syntax);
   IF syntax ~ '[eE]''' THEN
     parts := slate.unescape_literals(parts);

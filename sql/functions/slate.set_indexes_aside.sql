@@ -18,6 +18,8 @@ BEGIN
       LEFT JOIN pg_constraint AS k ON k.conindid = c.oid AND k.conrelid = i.indrelid
     WHERE i.indrelid = 'public.events'::regclass
       AND i.indisvalid AND NOT i.indisclustered AND NOT i.indisreplident
+      -- The definition of a constraint leaves out the storage options of its index.
+      AND (k.oid IS NULL OR c.reloptions IS NULL)
       AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND coalesce(a.attstattarget, -1) <> -1)
       AND NOT EXISTS (SELECT FROM pg_depend AS d
                       WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid

@@ -6,8 +6,9 @@ DECLARE
   rows_updated bigint;
 BEGIN
   -- The row lock orders writers until they commit, and lets readers of id pass.
-  UPDATE public.id AS next SET id = next.id + event_count RETURNING next.id - event_count INTO first_id;
-  GET DIAGNOSTICS rows_updated = ROW_COUNT;
+  -- RETURNING INTO would answer several rows with an error of its own.
+  WITH taken AS (UPDATE public.id AS next SET id = next.id + event_count RETURNING next.id - event_count AS id)
+  SELECT min(t.id), count(*) INTO first_id, rows_updated FROM taken AS t;
   IF rows_updated <> 1 THEN
     RAISE EXCEPTION 'Table id has % rows instead of one', rows_updated
       USING ERRCODE = 'SL002', HINT = 'Its one row must hold the highest id in events, plus 1.';
