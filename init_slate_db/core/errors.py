@@ -25,7 +25,6 @@ EXIT_STATUS_MEANINGS = {
 
 ERROR_CODES = {
     "bad-options": ExitStatus.BAD_OPTIONS,
-    "check-failed": ExitStatus.FAILED,
     "connection-failed": ExitStatus.FAILED,
     "connection-lost": ExitStatus.FAILED,
     "database-exists": ExitStatus.FAILED,

@@ -104,6 +104,7 @@ class OptionParser(argparse.ArgumentParser):
         for action in self._actions:
             if action.const is MISSING:
                 action.nargs = None
+            action.choices = getattr(action, "completions", action.choices)
 
     def parse(self, arguments: Sequence[str], faults: Faults) -> argparse.Namespace:
         """Parses the arguments; what cannot be parsed becomes a fault."""

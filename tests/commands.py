@@ -1,0 +1,20 @@
+"""Runs the command as a user's shell does."""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+COMMAND = (sys.executable, "-m", "init_slate_db")
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Runs init-slate-db without a terminal, for two minutes at most."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

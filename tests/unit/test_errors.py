@@ -1,0 +1,39 @@
+"""The table of errors and the code agree."""
+
+import re
+from pathlib import Path
+
+import init_slate_db
+from init_slate_db.core.errors import ERROR_CODES, EXIT_STATUS_MEANINGS, ExitStatus
+
+SOURCE = Path(init_slate_db.__file__).parent
+REFERENCE = SOURCE.parent / "docs" / "reference.md"
+
+
+def test_every_code_in_the_table_is_raised_somewhere_and_none_else() -> None:
+    used: set[str] = set()
+    for module in SOURCE.rglob("*.py"):
+        if module.name != "errors.py":
+            text = module.read_text(encoding="utf-8")
+            used |= {code for code in ERROR_CODES if f'"{code}"' in text}
+            unknown = set(re.findall(r'SlateError\(\s*"([a-z-]+)"', text)) - set(ERROR_CODES)
+            assert not unknown, f"{module.name} raises {unknown}"
+    assert set(ERROR_CODES) == used
+
+
+def test_every_exit_status_has_a_meaning_and_stands_in_the_reference() -> None:
+    assert set(EXIT_STATUS_MEANINGS) == set(ExitStatus)
+    reference = REFERENCE.read_text(encoding="utf-8")
+    for status, meaning in EXIT_STATUS_MEANINGS.items():
+        assert f"| {status:d} | {meaning} |" in reference
+
+
+def test_every_sqlstate_stands_in_the_reference() -> None:
+    reference = REFERENCE.read_text(encoding="utf-8")
+    raised = {
+        state
+        for file in (SOURCE.parent / "sql").rglob("*.sql")
+        for state in re.findall(r"ERRCODE = '(\w+)'", file.read_text(encoding="utf-8"))
+    }
+    assert raised
+    assert raised == set(re.findall(r"\| (SL\w{3}) \|", reference))
