@@ -101,7 +101,7 @@ class Server:
 
     def drop(self, database: str) -> None:
         with self.connect() as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')  # type: ignore[call-overload]
+            connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
     def kill(self) -> None:
         """``kill -9`` for the postmaster; returns when it and all of its children are gone."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.network import Network
-from testcontainers.postgres import PostgresContainer
 
 from tests.commands import run
 
