@@ -77,19 +77,25 @@ class Installation:
             with server_errors("give the database its name"):
                 self._patiently(self._server, step.statement)
         except SlateError as error:
-            if isinstance(error.__cause__, errors.DuplicateDatabase):
+            # The second where two runs rename at the same moment.
+            if isinstance(error.__cause__, errors.DuplicateDatabase | errors.UniqueViolation):
                 raise survey.name_taken(self._plan.name) from error
-            if error.code != "connection-lost" or not self._is_complete():
+            if error.code != "connection-lost":
+                raise
+            self._revive_server()
+            if not self._is_complete():
                 raise
 
     def _undo(self) -> None:
         if self._database is not None:
             self._database.close()
         try:
+            self._revive_server()
+            self._server.execute(f"SET lock_timeout = '{_PATIENCE}s'")
             if self._is_complete():
                 _logger.warning('Interrupted, but database "%s" was complete already.', self._plan.name)
             else:
-                self._patiently(self._live_server(), f"DROP DATABASE IF EXISTS {quote_name(self._plan.working_name)}")
+                self._patiently(self._server, f"DROP DATABASE IF EXISTS {quote_name(self._plan.working_name)}")
                 _logger.info('Nothing was left behind; the name "%s" is free.', self._plan.name)
         except (psycopg.Error, SlateError, KeyboardInterrupt):
             _logger.warning(
@@ -100,13 +106,16 @@ class Installation:
 
     def _is_complete(self) -> bool:
         """Whether the rename took place, though its answer did not reach us."""
-        row = self._live_server().execute("SELECT datname FROM pg_database WHERE oid = %s", (self._oid,)).fetchone()
+        row = self._server.execute("SELECT datname FROM pg_database WHERE oid = %s", (self._oid,)).fetchone()
         return row is not None and row[0] == self._plan.name
 
-    def _live_server(self) -> Connection:
-        if self._server.closed or self._server.broken:
+    def _revive_server(self) -> None:
+        """Connects again where the connection was lost, be it unnoticed until now."""
+        try:
+            self._server.execute("SELECT")
+        except psycopg.OperationalError:
+            self._server.close()
             self._server = connect(self._parameters, self._options)
-        return self._server
 
     def _drop_leftover(self, leftover: str) -> None:
         try:

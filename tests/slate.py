@@ -26,7 +26,7 @@ def create_original(server: Server, name: str) -> None:
 def _create(server: Server, name: str, script: str) -> None:
     server.drop(name)
     with server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")  # type: ignore[call-overload]
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     with psycopg.connect(**server.parameters(name)) as connection:
         connection.execute(script.encode())
 

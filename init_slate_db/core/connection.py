@@ -157,6 +157,9 @@ def _attempt(parameters: Parameters, deadline: float) -> Connection:
         return psycopg.connect(**(parameters | {"connect_timeout": remaining}), autocommit=True)
     except psycopg.OperationalError as error:
         raise _judge(error) from error
+    except UnicodeError as error:
+        # Python's own resolver stands before libpq's, and this is how it refuses "a..b".
+        raise _AttemptError("no-such-host", False, psycopg.OperationalError(str(error))) from error
 
 
 def _log_retry(state: RetryCallState, parameters: Parameters, seconds: float) -> None:

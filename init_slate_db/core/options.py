@@ -47,9 +47,15 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[str] = []
+        self._closed = False
 
     def add(self, option: str, fault: str) -> None:
-        self._faults.append(f"{option}: {fault}")
+        if not self._closed:
+            self._faults.append(f"{option}: {fault}")
+
+    def close(self) -> None:
+        """Takes no more: of arguments that could not be parsed, nothing can be said to be missing."""
+        self._closed = True
 
     def raise_any(self, program: str) -> None:
         """:raises SlateError: bad-options, where there is a fault."""
@@ -112,6 +118,7 @@ class OptionParser(argparse.ArgumentParser):
             values, unknown = self.parse_known_args(arguments)
         except _UsageError as error:
             faults.add("arguments", str(error))
+            faults.close()
             return self.parse_args([])
         for previous, argument in zip(["", *unknown], unknown, strict=False):
             if argument.startswith("-"):
