@@ -48,14 +48,14 @@ _NEEDS_NOT_EXIST = {"no-such-user", "database-missing"}
 
 _SENTENCES = {
     "wrong-password": (
-        "The server at {place} does not accept the password of user {user}.",
+        "The server at {place} does not accept the password of {user}.",
         "Or there is no such user: PostgreSQL answers both alike. Check PGUSER, PGPASSWORD and .pgpass.",
     ),
     "password-needed": (
-        "The server at {place} asks for a password of user {user}, and none is given.",
+        "The server at {place} asks for a password of {user}, and none is given.",
         "Put it into .pgpass or PGPASSWORD.",
     ),
-    "no-such-user": ("The server at {place} knows no user {user}.", "Name another one: --user or PGUSER."),
+    "no-such-user": ("The server at {place} knows no {user}.", "Name another one: --user or PGUSER."),
     "no-connections-left": (
         "The server at {place} has no connection left.",
         "Close some, raise max_connections, or wait longer: --connect-timeout.",
@@ -170,7 +170,8 @@ def _log_retry(state: RetryCallState, parameters: Parameters, seconds: float) ->
 
 
 def _judge(error: psycopg.OperationalError) -> _AttemptError:
-    text = str(error)
+    # Names that are quoted may hold any words.
+    text = re.sub("\"[^\"]*\"|'[^']*'", "''", str(error))
     for words, code, transient in _CAUSES:
         if words in text and (code not in _NEEDS_NOT_EXIST or "does not exist" in text):
             return _AttemptError(code, transient, error)
@@ -179,10 +180,9 @@ def _judge(error: psycopg.OperationalError) -> _AttemptError:
 
 def _as_slate_error(failure: _AttemptError, parameters: Parameters) -> SlateError:
     sentence, hint = _SENTENCES[failure.code]
-    user = parameters.get("user") or "(libpq's default)"
     return SlateError(
         failure.code,
-        sentence.format(place=conninfo.describe(parameters), user=f'"{user}"'),
+        sentence.format(place=conninfo.describe(parameters), user=conninfo.describe_user(parameters)),
         why=_one_line(failure.cause),
         hint=hint,
     )

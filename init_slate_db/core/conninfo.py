@@ -37,6 +37,8 @@ def parameters(options: ConnectionOptions, program: str) -> Parameters:
     if "," in str(result.get("host") or os.environ.get("PGHOST", "")) and not os.environ.get("PGTARGETSESSIONATTRS"):
         # Several hosts are one failover cluster; only its primary can be written to.
         result.setdefault("target_session_attrs", "read-write")
+    # Our statements are UTF-8 whatever PGCLIENTENCODING says, and of a SQL_ASCII database psycopg would give us bytes.
+    result["client_encoding"] = "UTF8"
     result["connect_timeout"] = math.ceil(options.connect_timeout / 1000)
     return result
 
@@ -55,6 +57,12 @@ def describe(parameters: Parameters) -> str:
     if not host:
         return f"service {parameters['service']}" if parameters.get("service") else f"the local socket, port {port}"
     return f"socket {host}, port {port}" if str(host).startswith("/") else f"{host}:{port}"
+
+
+def describe_user(parameters: Parameters) -> str:
+    """The user for a message, as far as options and PG* variables tell it."""
+    user = parameters.get("user") or os.environ.get("PGUSER")
+    return f'user "{user}"' if user else "libpq's default user"
 
 
 def uri(host: str, port: int, user: str, database: str, passfile: str | None = None) -> str:

@@ -4,44 +4,26 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   -- No backslash stands in a plain literal here: what it means depends on the caller's settings.
-  space CONSTANT text := E'[ \\t\\n\\r\\f\\v]*';
-  one_row CONSTANT text := replace(E'[(]~[$]1\\[[0-9]+\\]~,~[$]2,~[eE]?''~(::~jsonb?~)?[)]', '~', space);
-  indexes bigint[] := ARRAY(SELECT m[1]::bigint FROM regexp_matches(syntax, E'[$]1\\[([0-9]+)\\]', 'g') AS m);
-  row_count CONSTANT integer := cardinality(indexes);
-  ts_count CONSTANT bigint := (SELECT count(*) FROM regexp_matches(syntax, '[$]2,', 'g'));
+  form CONSTANT text := replace(
+    replace('^~@(~,~@)*~$', '@', '[(]~[$]1[[][0-9]+[]]~,~[$]2,~[eE]?''~(::~[jJ][sS][oO][nN][bB]?~)?[)]'),
+    '~', E'[ \\t\\n\\r\\f\\v]*');
+  has_form CONSTANT boolean := syntax ~ form;
+  -- What stands behind each "[": first the opening of the first row, then "1], $2, …" and so on.
+  pieces CONSTANT text[] := string_to_array(syntax, '[');
+  row_count CONSTANT integer := cardinality(pieces) - 1;
 BEGIN
-  FOR i IN 2 .. row_count LOOP
-    IF indexes[i] <> indexes[i - 1] + 1 THEN
-      RAISE EXCEPTION 'Parameter index is not consecutive at ------> %, previous index ------> %', indexes[i], indexes[i - 1]
-        USING ERRCODE = 'SL012',
-              HINT = 'Parameter for id column of the form "$1[x]" where x is the 1-based index for the row to be inserted is not greater than the previous row''s index';
-    END IF;
-  END LOOP;
-  IF row_count < 1 THEN
-    RAISE EXCEPTION 'No inserted rows found with id substitution parameters'
-      USING ERRCODE = 'SL011',
-            HINT = 'id column substitution parameter value for row to be inserted must be of the form "$1[x]" where x is the 1-indexed based index of the row';
+  IF has_form THEN
+    FOR row_number IN 1 .. row_count LOOP
+      EXIT WHEN NOT starts_with(ltrim(pieces[row_number + 1], '0'), row_number || ']');
+      IF row_number = row_count THEN
+        RETURN row_count;
+      END IF;
+    END LOOP;
   END IF;
-  IF row_count <> indexes[row_count] THEN
-    RAISE EXCEPTION 'Number of rows to be inserted (%) does not match the highest row index (%)', row_count, indexes[row_count]
-      USING ERRCODE = 'SL013',
-            HINT = 'The highest id column parameter substitution parameter index value does not match the number of rows to be inserted';
-  END IF;
-  IF row_count <> ts_count THEN
-    RAISE EXCEPTION 'Number of rows to be inserted (%) does not match number of rows with a ts substitution parameter (%)', row_count, ts_count
-      USING ERRCODE = 'SL014',
-            HINT = 'ts column parameter substitution value for row to be inserted must be "$2"';
-  END IF;
-  IF syntax !~* concat('^', space, one_row, '(', space, ',', space, one_row, ')*', space, '$') THEN
-    RAISE EXCEPTION 'Rows to be inserted are not all of the form ($1[x], $2, ''event'')'
-      USING ERRCODE = 'SL015',
-            HINT = 'Nothing else may stand between or after the rows. The event is one string literal, which ::json or ::jsonb may follow. append_events takes a JSON array instead.';
-  END IF;
-  RETURN row_count;
+  PERFORM slate.refuse_insert_values(syntax);
 END;
 $function$;
 
 COMMENT ON FUNCTION slate.check_insert_values(text) IS
   'How many rows the VALUES list of insert_events has. syntax: the list with every literal cut down to one quote. '
-  'SL011: no row. SL012: indexes not consecutive. SL013: highest index is not the number of rows. '
-  'SL014: a row without $2. SL015: anything else than rows of the accepted form.';
+  'SL011 to SL015: see slate.refuse_insert_values.';

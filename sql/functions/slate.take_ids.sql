@@ -2,15 +2,13 @@ CREATE FUNCTION slate.take_ids(event_count bigint, OUT first_id bigint, OUT ts t
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-  rows_updated bigint;
 BEGIN
   -- The row lock orders writers until they commit, and lets readers of id pass.
-  -- RETURNING INTO would answer several rows with an error of its own.
-  WITH taken AS (UPDATE public.id AS next SET id = next.id + event_count RETURNING next.id - event_count AS id)
-  SELECT min(t.id), count(*) INTO first_id, rows_updated FROM taken AS t;
-  IF rows_updated <> 1 THEN
-    RAISE EXCEPTION 'Table id has % rows instead of one', rows_updated
+  UPDATE public.id AS next SET id = next.id + event_count
+  WHERE (SELECT count(*) FROM public.id) = 1
+  RETURNING next.id - event_count INTO first_id;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'Table id has % rows instead of one', (SELECT count(*) FROM public.id)
       USING ERRCODE = 'SL002', HINT = 'Its one row must hold the highest id in events, plus 1.';
   END IF;
   ts := slate.transaction_ts(first_id - 1);

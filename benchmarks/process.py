@@ -1,0 +1,66 @@
+"""What a server process uses, as Linux counts it."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SAMPLING_INTERVAL = 0.02
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds that a process has been on a CPU, from the nanoseconds of the scheduler."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def private_memory(pid: int) -> int:
+    """Bytes of a process's memory that it shares with no other, so without PostgreSQL's shared buffers."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"the kernel does not say how much memory process {pid} has")
+
+
+@dataclass
+class Peak:
+    """How many bytes of private memory a process had at first, and at most."""
+
+    first: int
+    highest: int
+
+    @property
+    def growth(self) -> int:
+        return self.highest - self.first
+
+
+@contextmanager
+def watching_memory(pid: int) -> Iterator[Peak]:
+    """Samples a process's private memory fifty times a second; the peak is complete when the block ends."""
+    first = private_memory(pid)
+    peak = Peak(first, first)
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(SAMPLING_INTERVAL):
+            peak.highest = max(peak.highest, private_memory(pid))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+class Stopwatch:
+    """Wall-clock seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
