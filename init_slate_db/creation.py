@@ -79,5 +79,8 @@ def _reach(options: Options, cluster: Cluster | None) -> _Target:
             connection, host="127.0.0.1", port=cluster.port, user=SUPERUSER, password=None, passfile=str(cluster.pgpass)
         )
     parameters = server_parameters(connection, PROGRAM)
+    if cluster:
+        # PG* variables mean other servers, and libpq would let them win over the password file.
+        parameters |= {"hostaddr": "127.0.0.1", "password": cluster.password, "sslmode": "disable"}
     databases = (parameters["dbname"],) if "dbname" in parameters else ("postgres", "template1")
     return _Target(connect_first(parameters, connection, databases), parameters, connection)

@@ -14,6 +14,7 @@ from init_slate_db.core.errors import EXIT_STATUS_MEANINGS, SlateError
 DEFAULT_CONNECT_TIMEOUT = 15000
 _LARGEST_TIMEOUT = 2**31 - 1
 _SHELLS = ("bash", "zsh", "fish")
+_NOT_SHOWN = "not shown here: it may hold a password"
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,21 @@ class OptionParser(argparse.ArgumentParser):
             return self.parse_args([])
         for previous, argument in zip(["", *unknown], unknown, strict=False):
             if argument.startswith("-"):
-                faults.add(argument.partition("=")[0], f"there is no such option{self._suggestion(argument)}")
+                self._add_unknown_option(argument, values, faults)
             elif not previous.startswith("-") or "=" in previous:
-                # Behind an unknown option it is that one's value.
-                faults.add("arguments", f'"{argument}" is one too many')
+                # Else it stands behind an unknown option, and is that one's value.
+                self._add_stray(argument, values, faults)
         return values
+
+    def _add_unknown_option(self, argument: str, values: argparse.Namespace, faults: Faults) -> None:
+        if values.password is MISSING:
+            faults.add("arguments", f"there is no such option ({_NOT_SHOWN})")
+        else:
+            faults.add(argument.partition("=")[0], f"there is no such option{self._suggestion(argument)}")
+
+    def _add_stray(self, argument: str, values: argparse.Namespace, faults: Faults) -> None:
+        secret = values.password is not None or any(sign in argument for sign in "=@:")
+        faults.add("arguments", f"one is too many ({_NOT_SHOWN})" if secret else f'"{argument}" is one too many')
 
     def _suggestion(self, argument: str) -> str:
         from difflib import get_close_matches
@@ -249,8 +260,6 @@ def _read_dsn(value: Any, faults: Faults) -> str | None:
     from init_slate_db.core.conninfo import is_valid_dsn
 
     if not is_valid_dsn(text):
-        faults.add(
-            "--dsn", "is neither a postgresql:// URI nor a key=value string (not shown here: it may hold a password)"
-        )
+        faults.add("--dsn", f"is neither a postgresql:// URI nor a key=value string ({_NOT_SHOWN})")
         return None
     return text

@@ -24,5 +24,9 @@ def ask_password() -> str:
 
 
 def _ask(kind: Any, question: str) -> str:
-    answer: str = kind(question, qmark="", output=create_output(stdout=sys.stderr)).unsafe_ask()
+    try:
+        answer: str = kind(question, qmark="", output=create_output(stdout=sys.stderr)).unsafe_ask()
+    except EOFError:
+        # Ctrl-D gives up as well.
+        raise KeyboardInterrupt from None
     return answer
