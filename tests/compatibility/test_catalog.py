@@ -12,9 +12,9 @@ from psycopg.rows import DictRow, dict_row
 
 from init_slate_db.core.sql_files import TableType, read_objects
 from tests.servers import Server
-from tests.slate import SHARED, create_database, create_original
+from tests.slate import create_database, create_original, shared
 
-CATALOG = json.loads((SHARED / "data" / "original-catalog.json").read_text())
+CATALOG = json.loads(shared("data/original-catalog.json").read_text())
 SOURCE: TableType = "source"
 DESTINATION: TableType = "destination"
 
