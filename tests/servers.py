@@ -34,7 +34,9 @@ def binaries() -> dict[int, Path]:
     :raises RuntimeError: in continuous integration, where all must be there.
     """
     found = {18: find_binaries()}
-    if (DEBIAN_15 / "postgres").exists() and (DEBIAN_15.parents[3] / "share/postgresql/15/extension/dblink.control").exists():
+    if (DEBIAN_15 / "postgres").exists() and (
+        DEBIAN_15.parents[3] / "share/postgresql/15/extension/dblink.control"
+    ).exists():
         found[15] = DEBIAN_15
     elif os.environ.get("CI") == "true":
         raise RuntimeError("PostgreSQL 15 with contrib is not installed")
@@ -108,7 +110,9 @@ class Server:
         pid = self.cluster.pid
         os.kill(pid, signal.SIGKILL)
         # Gone, and reaped too: a new postmaster takes a zombie of its number for a living one.
-        wait_for(lambda: not Path(f"/proc/{pid}").exists() and not _has_processes(self.cluster.data), "the server's end")
+        wait_for(
+            lambda: not Path(f"/proc/{pid}").exists() and not _has_processes(self.cluster.data), "the server's end"
+        )
 
     def restart(self) -> None:
         """Starts the server again, after ``kill`` or a stop, on the same port."""

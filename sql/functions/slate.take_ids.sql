@@ -3,12 +3,10 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-  -- The row lock orders writers until they commit, and lets readers of id pass.
-  UPDATE public.id AS next SET id = next.id + event_count
-  WHERE (SELECT count(*) FROM public.id) = 1
-  RETURNING next.id - event_count INTO first_id;
+  -- The row lock orders writers until they commit, and lets readers of id pass. Several rows are an error of INTO.
+  UPDATE public.id AS next SET id = next.id + event_count RETURNING next.id - event_count INTO first_id;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'Table id has % rows instead of one', (SELECT count(*) FROM public.id)
+    RAISE EXCEPTION 'Table id has no row'
       USING ERRCODE = 'SL002', HINT = 'Its one row must hold the highest id in events, plus 1.';
   END IF;
   ts := slate.transaction_ts(first_id - 1);
@@ -17,4 +15,5 @@ $function$;
 
 COMMENT ON FUNCTION slate.take_ids(bigint) IS
   'Takes the next event_count ids, from first_id on, and the ts for their events. Other writers wait until the '
-  'transaction ends. SL002: table id has not one row. SL003: the event before first_id is missing.';
+  'transaction ends. SL002: table id has no row. P0003 or 23505: it has several. SL003: the event before first_id is '
+  'missing.';

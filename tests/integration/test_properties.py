@@ -94,7 +94,8 @@ def mutated_calls(draw: st.DrawFn) -> str:
         end = min(len(text), start + draw(st.sampled_from([0, 0, 1, 1, 2, 5, 20])))
         piece = draw(st.one_of(st.just(""), st.just(text[start:end] * 2), st.sampled_from(FRAGMENTS)))
         text = text[:start] + piece + text[end:]
-    return text
+    # A literal that never ends, behind rows that may all be well.
+    return text + draw(st.one_of(st.just(""), DOCUMENTS.map(lambda document: f"'{document}")))
 
 
 class Databases(NamedTuple):
