@@ -30,6 +30,9 @@ class _Target:
 def check(options: Options) -> ExitStatus:
     """Tells on standard output, fact by fact, whether the database could be created. Writes nothing anywhere."""
     cluster = _embedded_cluster(options)
+    if cluster and cluster.directory.exists() and not cluster.directory.is_dir():
+        write_result(f"no  {cluster.directory} is not a folder")
+        return ExitStatus.FAILED
     if cluster and not cluster.is_running():
         write_result(f"ok  an embedded PostgreSQL can be started in {cluster.directory}")
         return ExitStatus.DONE

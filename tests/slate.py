@@ -12,7 +12,6 @@ from init_slate_db.core.sql_files import TableType, read_objects
 from tests.servers import Server
 
 SHARED = Path(__file__).parents[2] / "shared"
-EVENTS_FILE = SHARED / "data" / "slate-person-events.jsonl.gz"
 
 
 def shared(path: str) -> Path:

@@ -1,0 +1,88 @@
+"""A proxy before a server, through which tests let the server say what it would not say otherwise."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+
+from tests.servers import Server
+
+SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
+
+
+class Proxy:
+    """Passes connections on to a server, on a port of its own. Each one may first be answered by the test itself.
+
+    :param answer: gets the number of the connection (from 1), and returns what to send instead of passing it on, or
+        None to pass it on.
+    :param rewrite: changes what the server sends, keeping its length.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        answer: Callable[[int], bytes | None] = lambda number: None,
+        rewrite: Callable[[bytes], bytes] = lambda data: data,
+    ) -> None:
+        self._server = server
+        self._answer = answer
+        self._rewrite = rewrite
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = str(self._listener.getsockname()[1])
+        self.connections = 0
+
+    def __enter__(self) -> "Proxy":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client = self._listener.accept()[0]
+            except OSError:
+                return
+            self.connections += 1
+            answer = self._answer(self.connections)
+            target, arguments = (self._refuse, (client, answer)) if answer else (self._pass_on, (client,))
+            threading.Thread(target=target, args=arguments, daemon=True).start()
+
+    @staticmethod
+    def _refuse(client: socket.socket, answer: bytes) -> None:
+        with client:
+            while True:
+                length, code = struct.unpack("!ii", client.recv(8, socket.MSG_WAITALL))
+                client.recv(length - 8, socket.MSG_WAITALL)
+                if code not in (SSL_REQUEST, GSS_REQUEST):
+                    break
+                client.sendall(b"N")
+            client.sendall(answer)
+
+    def _pass_on(self, client: socket.socket) -> None:
+        upstream = socket.create_connection(("127.0.0.1", self._server.port))
+        back = threading.Thread(target=self._pump, args=(upstream, client, self._rewrite), daemon=True)
+        back.start()
+        self._pump(client, upstream, lambda data: data)
+        back.join()
+        client.close()
+        upstream.close()
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(change(data))
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+
+def error_response(sqlstate: str, message: str) -> bytes:
+    """The server's ErrorResponse, severity FATAL, as PostgreSQL's frontend/backend protocol 3 has it."""
+    fields = b"".join(
+        code + text.encode() + b"\0" for code, text in ((b"S", "FATAL"), (b"C", sqlstate), (b"M", message))
+    )
+    return b"E" + struct.pack("!i", len(fields) + 5) + fields + b"\0"
