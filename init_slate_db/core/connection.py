@@ -203,7 +203,7 @@ def server_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        if error.sqlstate is None or error.sqlstate[:3] in ("57P", "08"):
+        if error.sqlstate is None or error.sqlstate.startswith(("57P", "08")):
             raise SlateError(
                 "connection-lost",
                 f"The connection to the server was lost when it was to {doing}.",
