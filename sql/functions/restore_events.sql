@@ -9,6 +9,7 @@ AS $function$
 DECLARE
   highest_id bigint;
   event_count bigint;
+  duplicate text;
 BEGIN
   PERFORM slate.check_restorable();
   BEGIN
@@ -18,7 +19,13 @@ BEGIN
       || coalesce(fromOptions, '{}')
       || jsonb_strip_nulls(jsonb_build_object('host', fromHost, 'port', fromPort, 'dbname', fromDatabase,
                                               'user', fromDatabaseUser, 'password', fromDatabasePassword)))) AS r;
-  EXCEPTION WHEN query_canceled OR OTHERS THEN
+  EXCEPTION WHEN unique_violation THEN
+    GET STACKED DIAGNOSTICS duplicate = PG_EXCEPTION_DETAIL;
+    PERFORM slate.disconnect_backup();
+    RAISE EXCEPTION 'The from events table does not fit a unique index of the Source events table'
+      USING ERRCODE = 'SL038', DETAIL = concat_ws(' ', SQLERRM, duplicate),
+            HINT = 'The events table used to restore the Source events table is not valid';
+  WHEN query_canceled OR OTHERS THEN
     -- The connections to the backup would outlive the transaction.
     PERFORM slate.disconnect_backup();
     RAISE;
@@ -42,4 +49,5 @@ COMMENT ON FUNCTION public.restore_events(text, text, text, text, integer, jsonb
   'fromHost to fromPort: where the backup is, as this server reaches it. fromOptions: a JSON object of further libpq '
   'connection options, sslmode for one. Returns the number of events restored and the id that the next event gets. '
   'SL030 to SL032: not to be done here. SL033 to SL035: the backup is not valid. SL036, SL037: the result is not. '
+  'SL038: the backup has an id twice, or breaks another unique index. '
   'SL040: fromOptions has a name that cannot be an option.';
