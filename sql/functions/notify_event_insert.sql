@@ -10,7 +10,8 @@ BEGIN
   IF pg_catalog.octet_length(payload) OPERATOR(pg_catalog.>) 7999 THEN
     payload := slate.truncated_notification(TG_TABLE_NAME, NEW.id, NEW.event);
   END IF;
-  PERFORM pg_catalog.pg_notify('eventsinsert', payload);
+  -- As an assignment it is an expression; as PERFORM it would be a query.
+  payload := pg_catalog.pg_notify('eventsinsert', payload)::pg_catalog.text;
   RETURN NEW;
 END;
 $function$;
