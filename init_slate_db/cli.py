@@ -32,10 +32,8 @@ def build_parser() -> OptionParser:
     )
     group = parser.add_argument_group("What to create")
     shared.value_option(group, "-n", "--new-database", metavar="NAME", help="name of the database to create")
-    table_type = group.add_argument(
-        "-t", "--table-type", metavar="TYPE", nargs="?", const=shared.MISSING, help="source or destination"
-    )
-    table_type.completions = ("source", "destination")  # type: ignore[attr-defined]
+    types = ("source", "destination")
+    shared.value_option(group, "-t", "--table-type", metavar="TYPE", help=" or ".join(types), completions=types)
     group.add_argument("--dry-run", action="store_true", help="validate, show parameters and plan; connect to nothing")
     group.add_argument("--check", action="store_true", help="connect and tell whether it can be done; write nothing")
     group.add_argument(

@@ -18,3 +18,15 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess
         timeout=120,
         check=False,
     )
+
+
+def start(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+    """Starts init-slate-db without a terminal, for a test that does something meanwhile."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

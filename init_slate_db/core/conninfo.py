@@ -68,7 +68,5 @@ def describe_user(parameters: Parameters) -> str:
 def uri(host: str, port: int, user: str, database: str, passfile: str | None = None) -> str:
     """A connection URI with no password in it."""
     query = f"?passfile={quote(passfile, safe='/')}" if passfile else ""
-    location = quote(host, safe=":") if not host.startswith("/") else quote(host, safe="")
-    if ":" in host:
-        location = f"[{host}]"
+    location = f"[{host}]" if ":" in host else quote(host, safe="")
     return f"postgresql://{quote(user, safe='')}@{location}:{port}/{quote(database, safe='')}{query}"

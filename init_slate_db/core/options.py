@@ -159,9 +159,12 @@ class _PrintCompletion(argparse.Action):
         parser.exit()
 
 
-def value_option(group: argparse._ArgumentGroup, *names: str, metavar: str, help: str) -> None:
-    """Adds an option with a value, which is MISSING where the user gave none."""
-    group.add_argument(*names, metavar=metavar, help=help, nargs="?", const=MISSING)
+def value_option(
+    group: argparse._ArgumentGroup, *names: str, metavar: str, help: str, completions: Sequence[str] | None = None
+) -> None:
+    """Adds an option with a value, which is MISSING where the user gave none. completions: what a shell offers."""
+    option = group.add_argument(*names, metavar=metavar, help=help, nargs="?", const=MISSING)
+    option.completions = completions  # type: ignore[attr-defined]
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:

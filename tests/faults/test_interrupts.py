@@ -11,7 +11,7 @@ from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.sql_files import TableType
 from init_slate_db.plan import WORKING_NAME, make_plan
 from tests import servers
-from tests.commands import COMMAND, run
+from tests.commands import run, start
 from tests.conftest import VERSIONS
 from tests.servers import Server, wait_for
 
@@ -102,14 +102,7 @@ def test_a_signal_while_the_server_works_is_heard_at_once(server: Server, name: 
         with holder.transaction():
             # CREATE DATABASE waits for this lock as long as the test likes; readers do not.
             holder.execute("LOCK TABLE pg_database IN EXCLUSIVE MODE")
-            process = subprocess.Popen(
-                [*COMMAND, "-n", name, "-t", "destination"],
-                env=server.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+            process = start(["-n", name, "-t", "destination"], server.environment())
             wait_for(lambda: _waits(server, "CREATE DATABASE"), "the command to wait for the lock")
             process.send_signal(number)
             wait_for(lambda: _waits(server, "DROP DATABASE"), "the command to undo what it did")
@@ -148,17 +141,7 @@ def test_a_crash_of_the_server_leaves_the_name_free(server_directory: Path, vers
 @pytest.mark.parametrize("attempt", range(3))
 def test_of_two_runs_for_one_name_one_succeeds(server: Server, name: str, attempt: int) -> None:
     before = server.databases()
-    runs = [
-        subprocess.Popen(
-            [*COMMAND, "-n", name, "-t", "source"],
-            env=server.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    runs = [start(["-n", name, "-t", "source"], server.environment()) for _ in range(2)]
     outputs = [process.communicate(timeout=60) for process in runs]
     assert sorted(process.returncode for process in runs) == [ExitStatus.DONE, ExitStatus.FAILED], outputs
     (loser,) = (output for process, output in zip(runs, outputs, strict=True) if process.returncode)

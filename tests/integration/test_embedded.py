@@ -19,7 +19,7 @@ import pytest
 import init_slate_db
 from init_slate_db.core.embedded import Cluster, find_binaries
 from init_slate_db.core.errors import ExitStatus
-from tests.commands import COMMAND, run
+from tests.commands import COMMAND, run, start
 from tests.servers import Server, wait_for
 
 ROOT = os.geteuid() == 0
@@ -353,14 +353,7 @@ def test_variables_for_another_server_do_no_harm(
 @contextmanager
 def background(arguments: list[str], environment: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
     """The command, running; afterwards it is gone, come what may."""
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(arguments, environment)
     with process:
         try:
             yield process

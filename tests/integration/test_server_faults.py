@@ -15,7 +15,7 @@ import pytest
 from init_slate_db.core.embedded import SUPERUSER, Cluster, free_port, system_user
 from init_slate_db.core.errors import ExitStatus
 from tests import servers
-from tests.commands import COMMAND, run
+from tests.commands import run, start
 from tests.conftest import VERSIONS
 from tests.proxy import Proxy, error_response
 from tests.servers import Server
@@ -38,14 +38,7 @@ def failure(arguments: Sequence[str], environment: dict[str, str]) -> list[str]:
 
 def begin(arguments: Sequence[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
     """Starts the command, and returns when it has told that it tries again."""
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(arguments, environment)
     assert process.stderr
     for line in process.stderr:
         if TRYING_AGAIN in line:
