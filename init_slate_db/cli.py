@@ -109,13 +109,13 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
 
 
 def _print_script(options: Options) -> None:
-    from init_slate_db.plan import make_plan, script
+    from init_slate_db.core.creation.plan import make_plan, script
 
     write_result(script(make_plan(options.name, options.table_type)))
 
 
 def _print_plan(options: Options) -> None:
-    from init_slate_db.plan import make_plan
+    from init_slate_db.core.creation.plan import make_plan
 
     steps = [step.title for step in make_plan(options.name, options.table_type).steps]
     lines = [

@@ -7,13 +7,14 @@ from init_slate_db.core import conninfo
 from init_slate_db.core.connection import Connection, connect_first, server_parameters
 from init_slate_db.core.conninfo import Parameters
 from init_slate_db.core.console import write_result
+from init_slate_db.core.creation.install import Installation
+from init_slate_db.core.creation.plan import make_plan
+from init_slate_db.core.creation.survey import look
 from init_slate_db.core.embedded import SUPERUSER, Cluster, find_binaries
 from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.findings import raise_any
 from init_slate_db.core.options import ConnectionOptions
-from init_slate_db.install import Installation
 from init_slate_db.options import PROGRAM, Options
-from init_slate_db.plan import make_plan
-from init_slate_db.survey import look
 
 _logger = logging.getLogger(__name__)
 
@@ -40,9 +41,7 @@ def check(options: Options) -> ExitStatus:
     with target.server:
         findings = look(target.server, options.name, options.table_type).findings
     for finding in findings:
-        write_result(f"{'no' if finding.against else 'ok'}  {finding.text}")
-        if finding.against and finding.against.hint:
-            write_result(f"    {finding.against.hint}")
+        write_result("\n".join(finding.lines()))
     return ExitStatus.FAILED if any(finding.against for finding in findings) else ExitStatus.DONE
 
 
@@ -59,7 +58,7 @@ def create(options: Options) -> None:
     host, port, user, version = info.host, info.port, info.user, info.parameter_status("server_version")
     with target.server:
         survey = look(target.server, options.name, options.table_type)
-        survey.raise_any()
+        raise_any(survey.findings)
         place = f"{host}:{port} as {user} (PostgreSQL {version})"
         _logger.info('Creating %s database "%s" on %s.', options.table_type, options.name, place)
         plan = make_plan(options.name, options.table_type, locale=survey.locale)

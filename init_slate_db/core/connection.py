@@ -91,7 +91,7 @@ def server_parameters(options: ConnectionOptions, program: str) -> Parameters:
     if options.interactive and not conninfo.known_user(parameters):
         from init_slate_db.core.prompts import ask_user
 
-        parameters |= {"user": user} if (user := ask_user()) else {}
+        parameters |= {"user": user} if (user := ask_user(options.role)) else {}
     return parameters
 
 
@@ -111,7 +111,7 @@ def connect(parameters: Parameters, options: ConnectionOptions) -> Connection:
             raise _as_slate_error(failure, parameters) from failure.cause
     from init_slate_db.core.prompts import ask_password
 
-    parameters["password"] = ask_password()
+    parameters["password"] = ask_password(options.role)
     try:
         return _connect_patiently(parameters, options.connect_timeout / 1000)
     except _AttemptError as failure:

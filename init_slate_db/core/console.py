@@ -9,6 +9,7 @@ from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import LogOptions
 
 _LEVELS = {-1: logging.WARNING, 0: logging.INFO, 1: logging.DEBUG, 2: logging.DEBUG}
+_PACKAGES = ("init_slate_db", "recovery")
 _logger = logging.getLogger(__name__)
 
 
@@ -27,10 +28,11 @@ def configure_logging(options: LogOptions) -> None:
         handler.setFormatter(_json_formatter())
     else:
         handler.setFormatter(_TextFormatter("%(message)s"))
-    logger = logging.getLogger("init_slate_db")
-    logger.handlers = [handler]
-    logger.setLevel(_LEVELS[options.verbosity])
-    logger.propagate = False
+    for package in _PACKAGES:
+        logger = logging.getLogger(package)
+        logger.handlers = [handler]
+        logger.setLevel(_LEVELS[options.verbosity])
+        logger.propagate = False
 
 
 def _json_formatter() -> logging.Formatter:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from rich_argparse import RawDescriptionRichHelpFormatter
@@ -22,7 +22,7 @@ class ConnectionOptions:
     """How to reach a server. What is None comes from libpq's own sources: PG* variables, service file, .pgpass.
 
     connect_timeout is in milliseconds and bounds all attempts together. Where interactive, what is missing is asked
-    for.
+    for. role: what the server is called in questions, where a command reaches several.
     """
 
     host: str | None = None
@@ -33,6 +33,7 @@ class ConnectionOptions:
     passfile: str | None = None
     connect_timeout: int = DEFAULT_CONNECT_TIMEOUT
     interactive: bool = False
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,18 +161,43 @@ class _PrintCompletion(argparse.Action):
 
 
 def value_option(
-    group: argparse._ArgumentGroup, *names: str, metavar: str, help: str, completions: Sequence[str] | None = None
+    group: argparse._ArgumentGroup,
+    *names: str,
+    metavar: str,
+    help: str,
+    completions: Sequence[str] | None = None,
+    repeatable: bool = False,
 ) -> None:
-    """Adds an option with a value, which is MISSING where the user gave none. completions: what a shell offers."""
-    option = group.add_argument(*names, metavar=metavar, help=help, nargs="?", const=MISSING)
+    """Adds an option with a value, which is MISSING where the user gave none.
+
+    :param completions: what a shell offers.
+    :param repeatable: every value is kept, in a list.
+    """
+    action = "append" if repeatable else "store"
+    option = group.add_argument(*names, metavar=metavar, help=help, nargs="?", const=MISSING, action=action)
     option.completions = completions  # type: ignore[attr-defined]
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "Connection", "What is not given comes from PG* variables, service file, .pgpass."
-    )
+    """Adds the options that lead to one server."""
+    group = _connection_group(parser, "Connection")
     value_option(group, "--host", metavar="NAME", help="database server name or socket folder [PGHOST]")
+    value_option(
+        group, "--dsn", metavar="DSN", help="all of it as a URI or key=value string; single options override it"
+    )
+    _add_shared_connection_options(group)
+
+
+def add_fallback_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that fill in what the addresses of several servers leave out."""
+    _add_shared_connection_options(_connection_group(parser, "Connection, where the addresses leave it out"))
+
+
+def _connection_group(parser: argparse.ArgumentParser, title: str) -> argparse._ArgumentGroup:
+    return parser.add_argument_group(title, "What is not given comes from PG* variables, service file, .pgpass.")
+
+
+def _add_shared_connection_options(group: argparse._ArgumentGroup) -> None:
     value_option(group, "--port", metavar="NUMBER", help="its port [PGPORT]")
     value_option(group, "--user", metavar="NAME", help="database user; on a terminal, asked for when missing [PGUSER]")
     value_option(
@@ -179,9 +205,6 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         "--password",
         metavar="PASSWORD",
         help="its password; better: .pgpass, PGPASSWORD, or the prompt, since other users can see command lines",
-    )
-    value_option(
-        group, "--dsn", metavar="DSN", help="all of it as a URI or key=value string; single options override it"
     )
     value_option(
         group,
@@ -207,12 +230,19 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 
 def read_connection_options(values: argparse.Namespace, faults: Faults) -> ConnectionOptions:
     """The connection options among the parsed values; each fault of theirs goes to faults."""
-    return ConnectionOptions(
+    return replace(
+        read_fallback_connection_options(values, faults),
         host=read_text(values.host, "--host", faults),
+        dsn=_read_dsn(values.dsn, faults),
+    )
+
+
+def read_fallback_connection_options(values: argparse.Namespace, faults: Faults) -> ConnectionOptions:
+    """The options of add_fallback_connection_options among the parsed values; each fault of theirs goes to faults."""
+    return ConnectionOptions(
         port=read_whole_number(values.port, "--port", faults, largest=65535),
         user=read_text(values.user, "--user", faults),
         password=read_text(values.password, "--password", faults),
-        dsn=_read_dsn(values.dsn, faults),
         connect_timeout=read_whole_number(
             values.connect_timeout, "--connect-timeout", faults, largest=_LARGEST_TIMEOUT, unit="milliseconds"
         )

@@ -8,8 +8,8 @@ from itertools import count
 import psycopg
 
 from init_slate_db import cli
-from init_slate_db.install import Installation
-from init_slate_db.plan import Step
+from init_slate_db.core.creation.install import Installation
+from init_slate_db.core.creation.plan import Step
 
 fault, step_number, *arguments = sys.argv[1:]
 take = Installation.take

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from init_slate_db.core.creation.plan import WORKING_NAME, make_plan
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.sql_files import TableType
-from init_slate_db.plan import WORKING_NAME, make_plan
 from tests import servers
 from tests.commands import run, start
 from tests.conftest import VERSIONS

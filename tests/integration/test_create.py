@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from init_slate_db.core.creation.plan import WORKING_NAME
+from init_slate_db.core.creation.survey import lock_key
 from init_slate_db.core.embedded import SUPERUSER, Cluster, free_port
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.sql_files import TableType
-from init_slate_db.plan import WORKING_NAME
-from init_slate_db.survey import lock_key
 from tests import servers, slate
 from tests.commands import run
 from tests.conftest import VERSIONS

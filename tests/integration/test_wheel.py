@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from init_slate_db import __version__
+from init_slate_db.core.creation.plan import make_plan
 from init_slate_db.core.errors import ExitStatus
-from init_slate_db.plan import make_plan
 from tests.servers import Server
 
 TREE = Path(__file__).parents[2]

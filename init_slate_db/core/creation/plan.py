@@ -39,11 +39,14 @@ class Plan:
     steps: tuple[Step, ...]
 
 
-def make_plan(name: str, table_type: TableType, *, locale: str = "", token: str = "") -> Plan:
+def make_plan(
+    name: str, table_type: TableType, *, locale: str = "", token: str = "", closing: tuple[Step, ...] = ()
+) -> Plan:
     """The plan that creates a database.
 
     :param locale: a clause of CREATE DATABASE, where the cluster's own locale does not go with UTF8.
     :param token: 16 hexadecimal digits that make the working name unique; random when not given.
+    :param closing: further steps inside the database, in the transaction of its objects.
     """
     working_name = WORKING_NAME + (token or secrets.token_hex(8))
     options = " ".join(filter(None, ("TEMPLATE template0", "ENCODING 'UTF8'", locale)))
@@ -58,6 +61,7 @@ def make_plan(name: str, table_type: TableType, *, locale: str = "", token: str 
                 Place.SERVER,
             ),
             *(_object_step(item) for item in read_objects(table_type)),
+            *closing,
             Step(
                 f'rename it to "{name}"',
                 f"ALTER DATABASE {quote_name(working_name)} RENAME TO {quote_name(name)}",

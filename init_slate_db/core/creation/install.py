@@ -6,12 +6,12 @@ import psycopg
 from psycopg import errors
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from init_slate_db import survey
 from init_slate_db.core.connection import Connection, connect, pin, server_errors
 from init_slate_db.core.conninfo import Parameters
+from init_slate_db.core.creation import survey
+from init_slate_db.core.creation.plan import Place, Plan, Step, quote_name
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import ConnectionOptions
-from init_slate_db.plan import Place, Plan, Step, quote_name
 
 _logger = logging.getLogger(__name__)
 

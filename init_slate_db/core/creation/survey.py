@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.creation.plan import WORKING_NAME, WORKING_NAME_PATTERN
 from init_slate_db.core.errors import SlateError
+from init_slate_db.core.findings import Finding
 from init_slate_db.core.sql_files import TableType
-from init_slate_db.plan import WORKING_NAME, WORKING_NAME_PATTERN
 
 OLDEST_SERVER = 14
 
@@ -32,14 +33,6 @@ SELECT l.classid::bigint << 32 | l.objid::bigint FROM pg_locks AS l WHERE l.lock
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One fact with its verdict: the error that it stands for where it speaks against the run."""
-
-    text: str
-    against: SlateError | None = None
-
-
-@dataclass(frozen=True)
 class Survey:
     """What was found. locale: the clause of CREATE DATABASE that UTF8 needs here, or "".
 
@@ -49,12 +42,6 @@ class Survey:
     findings: tuple[Finding, ...]
     locale: str
     leftovers: tuple[str, ...]
-
-    def raise_any(self) -> None:
-        """:raises SlateError: the first finding against the run."""
-        for finding in self.findings:
-            if finding.against:
-                raise finding.against
 
 
 def look(server: Connection, name: str, table_type: TableType) -> Survey:

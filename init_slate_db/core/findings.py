@@ -1,0 +1,28 @@
+"""What a survey finds: facts, each with its verdict."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from init_slate_db.core.errors import SlateError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact with its verdict: the error that it stands for where it speaks against the run."""
+
+    text: str
+    against: SlateError | None = None
+
+    def lines(self) -> list[str]:
+        """The fact behind its verdict, and below it what to do where it speaks against the run."""
+        told = [f"{'no' if self.against else 'ok'}  {self.text}"]
+        if self.against and self.against.hint:
+            told.append(f"    {self.against.hint}")
+        return told
+
+
+def raise_any(findings: Iterable[Finding]) -> None:
+    """:raises SlateError: the first finding against the run."""
+    for finding in findings:
+        if finding.against:
+            raise finding.against

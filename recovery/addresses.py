@@ -1,0 +1,104 @@
+"""Where the databases are: what a user types for one, and the way there."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from psycopg.conninfo import conninfo_to_dict
+
+from init_slate_db.core.connection import Connection, connect, pin, server_parameters
+from init_slate_db.core.conninfo import Parameters, describe, is_valid_dsn
+from init_slate_db.core.options import MISSING, ConnectionOptions, Faults
+
+DEFAULT_DATABASE = "events"
+
+# A connection through which nothing comes any more ends within half a minute, instead of after hours.
+_WATCHFUL: Parameters = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30000,
+}
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+|[^:\[\]]*(?::[^:\[\]]*){2,})(?::(?P<port>[0-9]+))?")
+
+
+@dataclass(frozen=True)
+class Address:
+    """One database. database: its name where nothing else names it."""
+
+    connection: ConnectionOptions
+    database: str
+
+
+@dataclass(frozen=True)
+class Reached:
+    """An open connection to a database, and what leads to the very same server again."""
+
+    connection: Connection
+    parameters: Parameters
+    options: ConnectionOptions
+
+    @property
+    def place(self) -> str:
+        """Host, port and database, for messages."""
+        return f"{describe(self.parameters)}/{self.connection.info.dbname}"
+
+
+def default_database() -> str:
+    """The database that a command works on when none is named."""
+    return os.environ.get("PGDATABASE") or DEFAULT_DATABASE
+
+
+def read_address(value: str, option: str, fallback: ConnectionOptions, database: str | None, faults: Faults) -> Address:
+    """The address in a host, a host:port, a socket folder, a URI or a key=value string.
+
+    :param option: what faults are told of.
+    :param fallback: fills in what the value leaves out; the rest comes from libpq's own sources.
+    :param database: fills in the name of the database.
+    """
+    nothing = Address(fallback, database or default_database())
+    if value is MISSING or not value:
+        faults.add(option, "needs a value: a host, host:port, a URI or a key=value string")
+        return nothing
+    if "://" in value or "=" in value:
+        if not is_valid_dsn(value):
+            faults.add(
+                option, "is neither a postgresql:// URI nor a key=value string (not shown: it may hold a password)"
+            )
+            return nothing
+        named = conninfo_to_dict(value)
+        return replace(nothing, connection=_yielding(replace(fallback, host=None, dsn=value), named))
+    if value.startswith("/"):
+        return replace(nothing, connection=replace(fallback, host=value, dsn=None))
+    match = _HOST_AND_PORT.fullmatch(value)
+    if match is None or int(match["port"] or 1) not in range(1, 65536):
+        faults.add(option, f'"{value}" is no address: a host, host:port, a URI or a key=value string')
+        return nothing
+    port = int(match["port"]) if match["port"] else fallback.port
+    return replace(nothing, connection=replace(fallback, host=match["host"].strip("[]"), port=port, dsn=None))
+
+
+def _yielding(connection: ConnectionOptions, named: Mapping[str, object]) -> ConnectionOptions:
+    """The options without those that the connection string names itself."""
+    return replace(
+        connection,
+        port=None if named.get("port") or named.get("service") else connection.port,
+        user=None if named.get("user") else connection.user,
+        password=None if named.get("password") else connection.password,
+    )
+
+
+def reach(address: Address, program: str) -> Reached:
+    """Connects to the database of the address.
+
+    :raises SlateError: one of the connection codes.
+    """
+    options = address.connection
+    parameters = _WATCHFUL | server_parameters(options, program)
+    if parameters.get("host"):
+        # Else PGHOSTADDR, which means another server, would win over the host.
+        parameters.setdefault("hostaddr", "")
+    parameters.setdefault("dbname", address.database)
+    connection = connect(parameters, options)
+    return Reached(connection, pin(parameters, connection), options)

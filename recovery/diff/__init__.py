@@ -1,0 +1,1 @@
+"""slate-diff: two events tables are compared by digests, down to the rows that differ."""

@@ -1,0 +1,1 @@
+"""The ways to rebuild a source from a backup."""
