@@ -25,10 +25,11 @@ _HOST_AND_PORT = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+|[^:\[\]]*(?::[^:\[\]
 
 @dataclass(frozen=True)
 class Address:
-    """One database. database: its name where nothing else names it."""
+    """One database. database: its name, where the connection string names none; overrides: where it does, too."""
 
     connection: ConnectionOptions
     database: str
+    overrides: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,14 @@ class Reached:
     options: ConnectionOptions
 
     @property
+    def host_and_port(self) -> str:
+        """The server, for messages."""
+        return describe(self.parameters)
+
+    @property
     def place(self) -> str:
         """Host, port and database, for messages."""
-        return f"{describe(self.parameters)}/{self.connection.info.dbname}"
+        return f"{self.host_and_port}/{self.connection.info.dbname}"
 
 
 def default_database() -> str:
@@ -94,11 +100,18 @@ def reach(address: Address, program: str) -> Reached:
 
     :raises SlateError: one of the connection codes.
     """
-    options = address.connection
-    parameters = _WATCHFUL | server_parameters(options, program)
+    parameters = parameters_of(address, program)
+    connection = connect(parameters, address.connection)
+    return Reached(connection, pin(parameters, connection), address.connection)
+
+
+def parameters_of(address: Address, program: str) -> Parameters:
+    """libpq's parameters for the address, its database among them."""
+    parameters = _WATCHFUL | server_parameters(address.connection, program)
     if parameters.get("host"):
         # Else PGHOSTADDR, which means another server, would win over the host.
         parameters.setdefault("hostaddr", "")
+    if address.overrides:
+        parameters["dbname"] = address.database
     parameters.setdefault("dbname", address.database)
-    connection = connect(parameters, options)
-    return Reached(connection, pin(parameters, connection), options)
+    return parameters

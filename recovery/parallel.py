@@ -5,7 +5,7 @@ import queue
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -20,11 +20,14 @@ Task = Callable[[Connection], Result]
 _CANCEL_TIMEOUT = 2
 
 
-def in_parallel(*shares: tuple[Sequence[Connection], Sequence[Task[Result]]]) -> Iterator[Result]:
+def in_parallel(
+    *shares: tuple[Sequence[Connection], Sequence[Task[Result]]], also: Sequence[Connection] = ()
+) -> Generator[Result, None, None]:
     """Yields the results of all tasks, as they come.
 
     :param shares: connections, each used by a thread of its own, and the tasks that they take in turns. Two servers
         are two shares, which are worked on at the same time.
+    :param also: further connections that the tasks use.
     :raises BaseException: what the first task raised that failed, after all others were cancelled. An interrupt and
         a caller that closes the iterator early cancel as well; their connections are of no use afterwards.
     """
@@ -45,7 +48,7 @@ def in_parallel(*shares: tuple[Sequence[Connection], Sequence[Task[Result]]]) ->
                 return
 
     threads: list[threading.Thread] = []
-    used: list[Connection] = []
+    used: list[Connection] = [*also]
     for connections, tasks in shares:
         waiting = deque(tasks)
         for connection in connections[: len(tasks)]:

@@ -216,6 +216,13 @@ def server_errors(doing: str) -> Iterator[None]:
 
 
 def _refusal(doing: str, error: psycopg.Error) -> SlateError:
+    if isinstance(error, psycopg.errors.DiskFull):
+        return SlateError(
+            "disk-full",
+            f"The server has no space left to {doing}.",
+            why=f"{error.diag.message_primary} (SQLSTATE {error.sqlstate})",
+            hint="Make space on its disk, then run the command again.",
+        )
     return SlateError(
         "server-error",
         f"The server refuses to {doing}.",

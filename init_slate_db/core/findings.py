@@ -8,10 +8,14 @@ from init_slate_db.core.errors import SlateError
 
 @dataclass(frozen=True)
 class Finding:
-    """One fact with its verdict: the error that it stands for where it speaks against the run."""
+    """One fact with its verdict: the error that it stands for where it speaks against the run.
+
+    blocking: whether the run ends with that error; not where there is another way, a second backup for one.
+    """
 
     text: str
     against: SlateError | None = None
+    blocking: bool = True
 
     def lines(self) -> list[str]:
         """The fact behind its verdict, and below it what to do where it speaks against the run."""
@@ -22,7 +26,7 @@ class Finding:
 
 
 def raise_any(findings: Iterable[Finding]) -> None:
-    """:raises SlateError: the first finding against the run."""
+    """:raises SlateError: the first finding that the run ends with."""
     for finding in findings:
-        if finding.against:
+        if finding.against and finding.blocking:
             raise finding.against

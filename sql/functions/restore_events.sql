@@ -1,6 +1,7 @@
 CREATE FUNCTION public.restore_events(
   fromHost text, fromDatabase text, fromDatabaseUser text, fromDatabasePassword text,
   fromPort integer DEFAULT NULL, fromOptions jsonb DEFAULT '{}',
+  untilId bigint DEFAULT NULL,
   OUT rows_restored bigint, OUT next_insert_id bigint
 )
 LANGUAGE plpgsql VOLATILE
@@ -18,7 +19,7 @@ BEGIN
       jsonb_build_object('connect_timeout', 15, 'fallback_application_name', 'restore_events')
       || coalesce(fromOptions, '{}')
       || jsonb_strip_nulls(jsonb_build_object('host', fromHost, 'port', fromPort, 'dbname', fromDatabase,
-                                              'user', fromDatabaseUser, 'password', fromDatabasePassword)))) AS r;
+                                              'user', fromDatabaseUser, 'password', fromDatabasePassword))), untilId) AS r;
   EXCEPTION WHEN unique_violation THEN
     GET STACKED DIAGNOSTICS duplicate = PG_EXCEPTION_DETAIL;
     PERFORM slate.disconnect_backup();
@@ -44,10 +45,10 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION public.restore_events(text, text, text, text, integer, jsonb) IS
+COMMENT ON FUNCTION public.restore_events(text, text, text, text, integer, jsonb, bigint) IS
   'Fills this source, as init-slate-db left it, from a backup, in one transaction and from one snapshot of the backup. '
   'fromHost to fromPort: where the backup is, as this server reaches it. fromOptions: a JSON object of further libpq '
-  'connection options, sslmode for one. Returns the number of events restored and the id that the next event gets. '
+  'connection options, sslmode for one. untilId: the last event to restore; null: all. Returns the number of events restored and the id that the next event gets. '
   'SL030 to SL032: not to be done here. SL033 to SL035: the backup is not valid. SL036, SL037: the result is not. '
   'SL038: the backup has an id twice, or breaks another unique index. '
-  'SL040: fromOptions has a name that cannot be an option.';
+  'SL039: it ends before untilId. SL040: fromOptions has a name that cannot be an option.';

@@ -1,4 +1,4 @@
-CREATE FUNCTION slate.restore_from(conninfo text, OUT rows_restored bigint, OUT highest_id bigint)
+CREATE FUNCTION slate.restore_from(conninfo text, until_id bigint, OUT rows_restored bigint, OUT highest_id bigint)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET default_tablespace = ''
@@ -9,7 +9,7 @@ DECLARE
   index_commands text[];
   command text;
 BEGIN
-  highest_id := (slate.survey_backup(connections[1])).highest_id;
+  highest_id := (slate.survey_backup(connections[1], until_id)).highest_id;
   LOCK TABLE public.events IN ACCESS EXCLUSIVE MODE;
   index_commands := slate.set_indexes_aside();
   notify_command := slate.set_notify_trigger_aside();
@@ -24,5 +24,6 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION slate.restore_from(text) IS
-  'Fills the empty table events from the backup that a libpq connection string leads to.';
+COMMENT ON FUNCTION slate.restore_from(text, bigint) IS
+  'Fills the empty table events from the backup that a libpq connection string leads to. until_id: the last event '
+  'to restore; null: all.';

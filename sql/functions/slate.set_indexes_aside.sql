@@ -4,6 +4,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
   index record;
+  command text;
   commands text[] := '{}';
 BEGIN
   -- Only those that definition, tablespace and comment bring back whole. The others stay, and cost time alone.
@@ -25,20 +26,22 @@ BEGIN
                       WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
                          OR d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid AND d.objid <> c.oid
                          OR d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'x'))
-    ORDER BY i.indisprimary DESC, c.oid
+    ORDER BY k.oid IS NULL, i.indisprimary DESC, c.oid
   LOOP
-    commands := commands || format('SET LOCAL default_tablespace = %L', coalesce(index.tablespace, '')) || index.definition
-      || format('COMMENT ON INDEX public.%I IS %L', index.name, index.comment);
+    command := format('SET LOCAL default_tablespace = %L; %s; COMMENT ON INDEX public.%I IS %L',
+      coalesce(index.tablespace, ''), index.definition, index.name, index.comment);
     IF index.is_constraint THEN
-      commands := commands || format('COMMENT ON CONSTRAINT %I ON public.events IS %L', index.name, index.constraint_comment);
+      command := format('%s; COMMENT ON CONSTRAINT %I ON public.events IS %L', command, index.name, index.constraint_comment);
       EXECUTE format('ALTER TABLE public.events DROP CONSTRAINT %I', index.name);
     ELSE
       EXECUTE format('DROP INDEX public.%I', index.name);
     END IF;
+    commands := commands || command;
   END LOOP;
   RETURN commands;
 END;
 $function$;
 
 COMMENT ON FUNCTION slate.set_indexes_aside() IS
-  'Drops the indexes of events, the primary key and the user''s own too. Returns the commands that bring them back.';
+  'Drops the indexes of events, the primary key and the user''s own too. Returns what brings them back: one text an '
+  'index, those of constraints first.';

@@ -6,8 +6,7 @@ BEGIN
   -- The row lock orders writers until they commit, and lets readers of id pass. Several rows are an error of INTO.
   UPDATE public.id AS next SET id = next.id + event_count RETURNING next.id - event_count INTO first_id;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'Table id has no row'
-      USING ERRCODE = 'SL002', HINT = 'Its one row must hold the highest id in events, plus 1.';
+    PERFORM slate.refuse_without_id();
   END IF;
   ts := slate.transaction_ts(first_id - 1);
 END;
@@ -15,5 +14,5 @@ $function$;
 
 COMMENT ON FUNCTION slate.take_ids(bigint) IS
   'Takes the next event_count ids, from first_id on, and the ts for their events. Other writers wait until the '
-  'transaction ends. SL002: table id has no row. P0003 or 23505: it has several. SL003: the event before first_id is '
+  'transaction ends. SL002, SL004: table id has no row. P0003 or 23505: it has several. SL003: the event before first_id is '
   'missing.';

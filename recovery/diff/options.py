@@ -1,0 +1,21 @@
+"""The options of slate-diff, once they are read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recovery.addresses import Address
+from recovery.diff.settings import Settings
+
+PROGRAM = "slate-diff"
+
+Format = Literal["text", "json"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of slate-diff."""
+
+    left: Address
+    right: Address
+    settings: Settings
+    format: Format

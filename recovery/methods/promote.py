@@ -1,0 +1,162 @@
+"""Method promote: the backup itself becomes the source, in one transaction, however many events it holds."""
+
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.errors import SlateError
+from init_slate_db.core.findings import Finding
+from init_slate_db.core.sql_files import SqlObject, read_objects
+from recovery.backup import Backup
+
+_FACTS = """
+SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
+       to_regclass('public.id') IS NOT NULL OR to_regnamespace('slate') IS NOT NULL AS is_source,
+       (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c
+        WHERE c.oid = 'public.events'::regclass) AS owns_events,
+       has_database_privilege(current_database(), 'CREATE') AND has_schema_privilege('public', 'CREATE') AS may_create,
+       (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) AS is_superuser,
+       (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+        WHERE e.extname = 'dblink') AS dblink_schema,
+       EXISTS (SELECT FROM pg_available_extensions AS e WHERE e.name = 'dblink') AS dblink_available,
+       ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+             WHERE a.attrelid = 'public.events'::regclass AND a.attname IN ('id', 'ts', 'event') AND NOT a.attnotnull
+             ORDER BY a.attnum) AS nullable
+"""
+_SUBSCRIPTIONS = """
+SELECT s.subname FROM pg_subscription AS s JOIN pg_subscription_rel AS r ON r.srsubid = s.oid
+WHERE r.srrelid = 'public.events'::regclass ORDER BY s.subname
+"""
+# Who holds a lock that writing takes, whose last command stored something, or who hides what it does.
+_WRITERS = """
+SELECT a.pid, coalesce(a.usename, '?') || coalesce(' at ' || host(a.client_addr), ' on the socket')
+       || coalesce(' (' || nullif(a.application_name, '') || ')', '')
+FROM pg_stat_activity AS a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.pid <> ALL (%(own)s)
+  AND a.backend_type = 'client backend'
+  AND (a.query ~* '\\m(insert|copy|merge)\\M' OR a.query = '<insufficient privilege>' OR a.query IS NULL
+       OR a.application_name ~* 'replicat'
+       OR EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND l.locktype = 'relation'
+                  AND l.relation = 'public.events'::regclass AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')))
+ORDER BY a.backend_start
+"""
+# Seconds that a transaction in work on events is given to end.
+_PATIENCE = "10s"
+
+
+def examine(connection: Connection, backup: Backup) -> tuple[list[Finding], tuple[str, ...]]:
+    """What speaks for and against promoting the backup, and sentences for the report. Writes nothing."""
+    facts: Any = connection.cursor(row_factory=dict_row).execute(_FACTS).fetchone()
+    findings = [_feeding(backup, _feeders(connection, ())), *_rights(backup, facts)]
+    missing = [
+        f"Index {item.name} is missing; a source has it: {item.sql.strip()}"
+        for item in read_objects("destination")
+        if item.kind == "index" and not _exists(connection, item.name)
+    ]
+    findings += [Finding(note) for note in missing]
+    return findings, tuple(missing)
+
+
+def promote(connection: Connection, backup: Backup) -> int:
+    """Makes the backup a source, wholly or not at all. Returns the id that the next event gets.
+
+    :param connection: to the backup; not in a transaction.
+    :raises SlateError: backup-fed; other-backup: it holds other events than the survey found; what the server says.
+    """
+    own = [one.info.backend_pid for one in backup.snapshot.connections(1)]
+    with server_errors("promote the backup"), connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'".encode())
+        connection.execute("LOCK TABLE public.events IN SHARE ROW EXCLUSIVE MODE")
+        finding = _feeding(backup, _feeders(connection, own))
+        if finding.against:
+            raise finding.against
+        row = connection.execute("SELECT min(id), max(id) FROM public.events").fetchone()
+        if row != (1, backup.last_id):
+            raise SlateError(
+                "other-backup",
+                f"Backup {backup.place} has changed since it was looked at.",
+                why=f"It had ids 1 to {backup.last_id:,}; now they are {row and row[0]} to {row and row[1]}.",
+                hint="Stop what writes to it, then run the command again.",
+            )
+        has_dblink = connection.execute("SELECT FROM pg_extension WHERE extname = 'dblink'").fetchone()
+        for item in _source_only():
+            if not (has_dblink and item.kind == "extension"):
+                connection.execute(item.sql.encode())
+        connection.execute("UPDATE public.id SET id = %s", (backup.last_id + 1,))
+    return backup.last_id + 1
+
+
+def _source_only() -> tuple[SqlObject, ...]:
+    shared = read_objects("destination")
+    return tuple(item for item in read_objects("source") if item not in shared)
+
+
+def _feeders(connection: Connection, own: "tuple[int, ...] | list[int]") -> list[str]:
+    """What writes to the backup, and how to stop it."""
+    subscriptions = connection.execute(_SUBSCRIPTIONS).fetchall()
+    sessions = connection.execute(_WRITERS, {"own": list(own)}).fetchall()
+    return [
+        *(f'subscription "{name}": ALTER SUBSCRIPTION "{name}" DISABLE, then DROP it' for (name,) in subscriptions),
+        *(f"session {pid} of {who}: stop that program" for pid, who in sessions),
+    ]
+
+
+def _feeding(backup: Backup, feeders: list[str]) -> Finding:
+    if not feeders:
+        return Finding("nothing feeds the backup")
+    return Finding(
+        f"the backup is being fed by {len(feeders)}",
+        SlateError(
+            "backup-fed",
+            f"Something still writes to backup {backup.place}, or may do so.",
+            why="; ".join(feeders) + ".",
+            hint="Stop it there, then run the command again.",
+        ),
+    )
+
+
+def _rights(backup: Backup, facts: Any) -> list[Finding]:
+    role, place = facts["role"], backup.place
+    reasons = [
+        (
+            facts["in_recovery"],
+            "read-only",
+            "it is a standby, which follows another server",
+            "Promote that server first.",
+        ),
+        (facts["is_source"], "target-not-new", "it is a source already", "Clients can use it as it is."),
+        (not backup.extent.unique_ids, "invalid-backup", "its ids have no unique index", "Make id its primary key."),
+        (facts["nullable"], "invalid-backup", f"{', '.join(facts['nullable'])} may be null", "Set NOT NULL there."),
+        (not facts["owns_events"], "no-right", f'role "{role}" does not own table events', "Use its owner."),
+        (not facts["may_create"], "no-right", f'role "{role}" may not create objects there', "Use the owner."),
+        (
+            facts["dblink_schema"] not in (None, "public"),
+            "invalid-backup",
+            f"dblink is in schema {facts['dblink_schema']}",
+            "ALTER EXTENSION dblink SET SCHEMA public",
+        ),
+        (
+            facts["dblink_schema"] is None and not facts["dblink_available"],
+            "dblink-missing",
+            "the extension dblink is not installed on its server",
+            "Install PostgreSQL's contrib package there.",
+        ),
+        (
+            facts["dblink_schema"] is None and not facts["is_superuser"],
+            "no-right",
+            f'role "{role}" may not create the extension dblink',
+            "Have a superuser run: CREATE EXTENSION dblink",
+        ),
+    ]
+    against = [
+        Finding(text, SlateError(code, f"Backup {place} cannot be promoted: {text}.", hint=hint))
+        for speaks, code, text, hint in reasons
+        if speaks
+    ]
+    return against or [Finding(f'role "{role}" may promote the backup')]
+
+
+def _exists(connection: Connection, index: str) -> bool:
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"public.{index}",)).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,70 @@
+"""Sets a database aside: it gets another name, and nothing in it is touched."""
+
+import threading
+from contextlib import suppress
+
+import psycopg
+from psycopg import errors, sql
+
+from init_slate_db.core.connection import Connection, connect, server_errors
+from init_slate_db.core.errors import SlateError
+from recovery.target import Target
+
+_END_SESSIONS = """
+SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a
+WHERE a.datid = %s AND a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
+"""
+# Seconds between two rounds of ending sessions, while PostgreSQL waits (five seconds at most) for them to be gone.
+_ROUND = 0.2
+
+
+def set_aside(target: Target, new_name: str) -> None:
+    """Renames the database, and ends the sessions in it.
+
+    The rename itself locks the database before it waits for the sessions to end, so that no new one slips in; and it
+    is done or not done.
+
+    :raises SlateError: what the server says; the database has its name then, though sessions may have ended.
+    """
+    if target.database:
+        target.database.connection.close()
+    server = target.server.connection
+    done = threading.Event()
+    with connect(target.server.parameters, target.server.options) as helper:
+        ender = threading.Thread(target=_end_sessions, args=(helper, target.oid, done), daemon=True)
+        ender.start()
+        try:
+            with server_errors("set the database aside"):
+                _rename(server, target, new_name)
+        finally:
+            done.set()
+            ender.join()
+
+
+def _rename(server: Connection, target: Target, new_name: str) -> None:
+    with server.transaction():
+        row = server.execute("SELECT oid::bigint FROM pg_database WHERE datname = %s", (target.name,)).fetchone()
+        if row is None or row[0] != target.oid:
+            raise SlateError(
+                "target-not-new",
+                f"{target.place} is no longer the database that was looked at.",
+                hint="Run the command again.",
+            )
+        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        try:
+            server.execute(rename.format(sql.Identifier(target.name), sql.Identifier(new_name)))
+        except errors.ObjectInUse as error:
+            raise SlateError(
+                "server-error",
+                f"Sessions in {target.place} could not all be ended.",
+                why=error.diag.message_detail or str(error),
+                hint="End them on the server as a superuser, or use a role that may: GRANT pg_signal_backend.",
+            ) from error
+
+
+def _end_sessions(helper: Connection, oid: int, done: threading.Event) -> None:
+    with suppress(psycopg.Error):
+        while not done.wait(_ROUND):
+            # Those that this role may not end stay, and the rename says so.
+            with suppress(errors.InsufficientPrivilege):
+                helper.execute(_END_SESSIONS, (oid,))

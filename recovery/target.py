@@ -1,0 +1,172 @@
+"""Read-only facts about the source that is to be rebuilt, and about the server that it is on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from init_slate_db.core.connection import Connection, connect, connect_first, pin, server_errors
+from init_slate_db.core.conninfo import Parameters, describe
+from init_slate_db.core.errors import SlateError
+from recovery.addresses import Address, Reached, parameters_of
+from recovery.backup import read_identity
+from recovery.options import PROGRAM
+
+# Held on the database while a recovery works on it: by its own number, slate's name in ASCII.
+RUN_LOCK = 0x736C617465
+_JOURNAL = "SELECT method, backup, last_id, next_id, started_at FROM slate.recovery"
+_STATE = """
+SELECT has_table_privilege('slate.recovery', 'SELECT') AS may_read_journal,
+       (SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid) FROM pg_class AS c
+        WHERE c.oid IN ('public.events'::regclass, 'public.id'::regclass, 'slate.recovery'::regclass,
+                        'slate.recovery_range'::regclass, 'slate.recovery_command'::regclass)
+          AND NOT pg_has_role(c.relowner, 'USAGE')) AS not_owned,
+       has_schema_privilege('public', 'CREATE') AS may_create,
+       current_user AS role, (SELECT count(*) FROM public.events) AS events,
+       (SELECT max(id) FROM public.events) AS highest_id,
+       (SELECT min(id) FROM public.id) AS next_id,
+       EXISTS (SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+               WHERE l.locktype = 'advisory' AND d.datname = current_database()
+                 AND l.classid::bigint << 32 | l.objid::bigint = %(lock)s) AS locked
+"""
+_IS_SOURCE = """
+SELECT to_regclass('public.events') IS NOT NULL, to_regclass('public.id') IS NOT NULL,
+       to_regprocedure('slate.finish_recovery()') IS NOT NULL
+"""
+_SESSIONS = """
+SELECT a.pid, coalesce(a.usename, '?') || coalesce(' at ' || host(a.client_addr), ' on the socket')
+       || coalesce(' (' || nullif(a.application_name, '') || ')', '')
+FROM pg_stat_activity AS a
+WHERE a.datname = %(name)s AND a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
+ORDER BY a.backend_start
+"""
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What the database itself says of a recovery that has not finished. next_id: None until all events are there."""
+
+    method: str
+    backup: dict[str, str]
+    last_id: int
+    next_id: int | None
+    started_at: datetime
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The identity of the backup that the events come from."""
+        return self.backup["system_identifier"], self.backup["database_oid"]
+
+
+@dataclass(frozen=True)
+class State:
+    """What is in an existing database. is_source: whether it is one of this version; else the rest is as if empty."""
+
+    identity: tuple[str, str]
+    is_source: bool
+    has_events_table: bool = False
+    events: int = 0
+    highest_id: int | None = None
+    next_id: int | None = None
+    journal: Journal | None = None
+    locked: bool = False
+    not_owned: str | None = None
+    may_create: bool = True
+    role: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is as init-slate-db left it, or a recovery has not stored anything in it yet."""
+        return self.is_source and self.events == 0 and (self.journal is not None or self.next_id == 1)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The source to be rebuilt. server: a connection to its server, in another database where it can be avoided.
+
+    database: a connection to the database itself; None where there is none. oid: 0 where there is none.
+    sessions: those of others in it, process id and description.
+    """
+
+    name: str
+    server: Reached
+    oid: int
+    database: Reached | None
+    state: State | None
+    unreadable: str
+    sessions: tuple[tuple[int, str], ...]
+
+    @property
+    def place(self) -> str:
+        return f"{describe(self.server.parameters)}/{self.name}"
+
+    @property
+    def exists(self) -> bool:
+        return self.oid != 0
+
+    def close(self) -> None:
+        self.server.connection.close()
+        if self.database:
+            self.database.connection.close()
+
+
+def look(address: Address, *, from_outside: bool) -> Target:
+    """Reads the facts. Writes nothing.
+
+    :param from_outside: the database may be absent or broken: its server is reached through another one, and it is no
+        error when it cannot be opened.
+    :raises SlateError: one of the connection codes.
+    """
+    parameters = parameters_of(address, PROGRAM)
+    name = str(parameters["dbname"])
+    if from_outside:
+        connection = connect_first(parameters, address.connection, ("postgres", "template1"))
+        server = Reached(connection, pin(parameters, connection), address.connection)
+        database, unreadable = _open(server, name)
+    else:
+        database = _open_directly(parameters, address)
+        if database is None:
+            return look(address, from_outside=True)
+        server, unreadable = database, ""
+    with server_errors("say what it has"):
+        row = server.connection.execute("SELECT oid::bigint FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        own = (database.connection.info.backend_pid,) if database else ()
+        sessions = [s for s in server.connection.execute(_SESSIONS, {"name": name}).fetchall() if s[0] not in own]
+        state = read_state(database.connection) if database else None
+    return Target(name, server, row[0] if row else 0, database, state, unreadable, tuple(sessions))
+
+
+def read_state(connection: Connection) -> State:
+    """What is in the database that the connection leads to."""
+    row = connection.execute(_IS_SOURCE).fetchone()
+    assert row
+    has_events, has_id, has_journal = row
+    identity = read_identity(connection)
+    if not (has_events and has_id and has_journal):
+        return State(identity, is_source=False, has_events_table=has_events)
+    facts: Any = connection.cursor(row_factory=dict_row).execute(_STATE, {"lock": RUN_LOCK}).fetchone()
+    journal = connection.execute(_JOURNAL).fetchone() if facts.pop("may_read_journal") else None
+    return State(
+        identity, is_source=True, has_events_table=True, journal=Journal(*journal) if journal else None, **facts
+    )
+
+
+def _open_directly(parameters: Parameters, address: Address) -> Reached | None:
+    try:
+        connection = connect(parameters, address.connection)
+    except SlateError as error:
+        if error.code == "database-missing":
+            return None
+        raise
+    return Reached(connection, pin(parameters, connection), address.connection)
+
+
+def _open(server: Reached, name: str) -> tuple[Reached | None, str]:
+    """A connection to the database, or why there is none."""
+    parameters = server.parameters | {"dbname": name}
+    try:
+        connection = connect(parameters, server.options)
+    except SlateError as error:
+        return None, error.why
+    return Reached(connection, parameters, server.options), ""
