@@ -28,4 +28,4 @@ $function$;
 
 COMMENT ON FUNCTION public.append_events(jsonb) IS
   'Stores the elements of a JSON array as events, in its order. Returns the first and the last id that they got, '
-  'and their ts. SL021: not an array. SL022: an empty one. SL002, SL003: table id does not fit events.';
+  'and their ts. SL021: not an array. SL022: an empty one. SL002, SL003: table id does not fit events. SL004: the source is being recovered.';

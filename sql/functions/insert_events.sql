@@ -46,4 +46,5 @@ $function$;
 COMMENT ON FUNCTION public.insert_events(text) IS
   'Stores events, for clients of the original; new ones call append_events. insertValues: rows of the form '
   '($1[x], $2, ''event''), x counting from 1, parted by commas. Returns the number of events stored. '
-  'SL011 to SL018: the rows are not of that form. SL002, SL003: table id does not fit events.';
+  'SL011 to SL018: the rows are not of that form. SL002, SL003: table id does not fit events. '
+  'SL004: the source is being recovered.';

@@ -18,6 +18,41 @@ CATALOG = json.loads(shared("data/original-catalog.json").read_text())
 SOURCE: TableType = "source"
 DESTINATION: TableType = "destination"
 
+# What slate-recover keeps in a source, and works with.
+JOURNAL = (
+    'CREATE UNIQUE INDEX recovery_command_pkey ON slate.recovery_command USING btree ("position")',
+    "CREATE UNIQUE INDEX recovery_pkey ON slate.recovery USING btree (singleton)",
+    "CREATE UNIQUE INDEX recovery_range_pkey ON slate.recovery_range USING btree (first_id)",
+    "column slate.recovery.backup jsonb not null",
+    "column slate.recovery.last_id bigint not null",
+    "column slate.recovery.method text not null",
+    "column slate.recovery.next_id bigint",
+    "column slate.recovery.notify_command text",
+    "column slate.recovery.singleton boolean not null",
+    "column slate.recovery.started_at timestamp with time zone not null",
+    "column slate.recovery_command.command text not null",
+    "column slate.recovery_command.position integer not null",
+    "column slate.recovery_range.first_id bigint not null",
+    "column slate.recovery_range.last_id bigint not null",
+    'constraint recovery_command_pkey: PRIMARY KEY ("position")',
+    "constraint recovery_pkey: PRIMARY KEY (singleton)",
+    "constraint recovery_range_pkey: PRIMARY KEY (first_id)",
+    "constraint recovery_singleton: CHECK (singleton)",
+    "function slate.abandon_recovery()",
+    "function slate.begin_recovery(method text, backup jsonb, last_id bigint)",
+    "function slate.check_copied()",
+    "function slate.finish_recovery()",
+    "function slate.recover_events(fromhost text, fromdatabase text, fromdatabaseuser text, fromdatabasepassword text, "
+    "fromport integer, fromoptions jsonb)",
+    "function slate.refuse_without_id()",
+    "relation slate.recovery r",
+    "relation slate.recovery_command r",
+    "relation slate.recovery_command_pkey i",
+    "relation slate.recovery_pkey i",
+    "relation slate.recovery_range r",
+    "relation slate.recovery_range_pkey i",
+)
+
 # What a source has beyond the original's, and why.
 ADDITIONS = {
     "schema slate": "what our functions share is out of the clients' way",
@@ -26,7 +61,9 @@ ADDITIONS = {
     "OUT ts timestamp with time zone)": "the interface for new clients",
     "function public.restore_events(fromhost text, fromdatabase text, fromdatabaseuser text, "
     "fromdatabasepassword text, fromport integer DEFAULT NULL::integer, fromoptions jsonb DEFAULT '{}'::jsonb, "
-    "OUT rows_restored bigint, OUT next_insert_id bigint)": "a port and any other connection option of the backup",
+    "untilid bigint DEFAULT NULL::bigint, OUT rows_restored bigint, OUT next_insert_id bigint)": (
+        "a port and any other connection option of the backup; the last event to restore"
+    ),
     "function slate.check_insert_values(syntax text)": "part of insert_events: accepts rows and nothing else",
     "function slate.refuse_insert_values(syntax text)": "part of insert_events: the refusals, out of the fast path",
     "function slate.unescape_literals(parts text[])": "part of insert_events: reads E'' literals",
@@ -42,7 +79,7 @@ ADDITIONS = {
     "function slate.check_restorable()": "part of restore_events: the checks of the source",
     "function slate.connect_backup(conninfo text)": "part of restore_events: one snapshot of the backup",
     "function slate.disconnect_backup()": "part of restore_events: leaves no connection behind",
-    "function slate.survey_backup(connection text, OUT event_count bigint, OUT highest_id bigint)": (
+    "function slate.survey_backup(connection text, until_id bigint, OUT event_count bigint, OUT highest_id bigint)": (
         "part of restore_events: the checks of the backup"
     ),
     "function slate.set_indexes_aside()": "part of restore_events: speed",
@@ -50,9 +87,10 @@ ADDITIONS = {
     "function slate.load_events(connections text[], first_id bigint, last_id bigint)": (
         "part of restore_events: bounded memory"
     ),
-    "function slate.restore_from(conninfo text, OUT rows_restored bigint, OUT highest_id bigint)": (
+    "function slate.restore_from(conninfo text, until_id bigint, OUT rows_restored bigint, OUT highest_id bigint)": (
         "part of restore_events: what is undone together"
     ),
+    **dict.fromkeys(JOURNAL, "the journal of slate-recover: writers are refused until a recovery has succeeded"),
     "trigger check_sql_command on public.events fires: A": "session_replication_role = replica does not switch it off",
 }
 

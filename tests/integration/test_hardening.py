@@ -313,9 +313,11 @@ def test_the_parts_give_a_role_no_right_that_it_has_not(source: Connection, scri
     assert refusal(source, script).sqlstate == "42501"
 
 
-def test_only_the_reading_of_the_last_ts_runs_with_the_owners_rights(source: Connection) -> None:
-    definers = query(source, "SELECT oid::regprocedure::text FROM pg_proc WHERE prosecdef AND proname !~ '^dblink'")
-    assert definers == [("slate.transaction_ts(bigint)",)]
+def test_only_what_writers_may_not_read_themselves_is_read_with_the_owners_rights(source: Connection) -> None:
+    definers = query(
+        source, "SELECT oid::regprocedure::text FROM pg_proc WHERE prosecdef AND proname !~ '^dblink' ORDER BY 1"
+    )
+    assert definers == [("slate.refuse_without_id()",), ("slate.transaction_ts(bigint)",)]
 
 
 # --- Events are not changed

@@ -110,7 +110,11 @@ def test_every_sql_file_is_in_the_wheel_and_no_test_is(installed: Installed) -> 
     names = zipfile.ZipFile(installed.wheel).namelist()
     in_tree = {f"init_slate_db/{path.relative_to(TREE)}" for path in TREE.glob("sql/*/*.sql")}
     assert {name for name in names if name.endswith(".sql")} == in_tree
-    assert {name.partition("/")[0] for name in names} == {"init_slate_db", f"init_slate_db-{__version__}.dist-info"}
+    assert {name.partition("/")[0] for name in names} == {
+        "init_slate_db",
+        "recovery",
+        f"init_slate_db-{__version__}.dist-info",
+    }
 
 
 def test_type_checkers_find_the_types(installed: Installed) -> None:

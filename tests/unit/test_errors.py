@@ -4,15 +4,17 @@ import re
 from pathlib import Path
 
 import init_slate_db
+import recovery
 from init_slate_db.core.errors import ERROR_CODES, EXIT_STATUS_MEANINGS, ExitStatus
 
 SOURCE = Path(init_slate_db.__file__).parent
+PACKAGES = (SOURCE, Path(recovery.__file__).parent)
 REFERENCE = SOURCE.parent / "docs" / "reference.md"
 
 
 def test_every_code_in_the_table_is_raised_somewhere_and_none_else() -> None:
     used: set[str] = set()
-    for module in SOURCE.rglob("*.py"):
+    for module in (path for package in PACKAGES for path in package.rglob("*.py")):
         if module.name != "errors.py":
             text = module.read_text(encoding="utf-8")
             used |= {code for code in ERROR_CODES if f'"{code}"' in text}
