@@ -11,6 +11,7 @@ from typing import Any, cast
 from init_slate_db.core import options as shared
 from init_slate_db.core.console import configure_logging, write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
+from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import ConnectionOptions, Faults, OptionParser
 from init_slate_db.core.program import run
 from recovery.addresses import Address, default_database, read_address
@@ -196,7 +197,6 @@ def _read_report(value: Any, faults: Faults) -> Path | None:
 def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
     options = read_options(values, faults)
     faults.raise_any(PROGRAM)
-    from init_slate_db.core.findings import raise_any
     from recovery.execution import Recovery
     from recovery.plan import make_plan
     from recovery.report import as_text, write_report
@@ -206,7 +206,7 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
     stands = "nothing was changed."
     try:
         with look(options) as survey:
-            tell("\n".join(["Survey", *(f"  {line}" for one in survey.findings for line in one.lines())]))
+            tell("\n".join(["Survey", *(f"  {line}" for one in survey.findings for line in _lines(one))]))
             raise_any(survey.findings)
             plan = make_plan(options, survey, datetime.now(UTC))
             tell("\n".join(["Plan", *(f"  {number}  {step.title}" for number, step in enumerate(plan.steps, 1))]))
@@ -224,6 +224,11 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
     if options.report:
         write_report(report, options.report)
     return ExitStatus.DIFFERENT if report.verdict == "different" else ExitStatus.DONE
+
+
+def _lines(finding: Finding) -> list[str]:
+    """The finding for a person; what to do about one that ends the run stands in the error below."""
+    return finding.lines()[:1] if finding.blocking else finding.lines()
 
 
 def _ask_for_consent(options: Options) -> None:

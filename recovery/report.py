@@ -131,6 +131,9 @@ REPORT_SUFFIXES = tuple(_RENDERERS)
 
 def _headline(report: Report) -> str:
     """The verdict and what makes it."""
+    if report.method == "promote":
+        held = "" if report.rows_restored is None else f", with {report.rows_restored:,} events"
+        return f"{report.verdict.upper()}: the backup itself is the source now{held}"
     restored = "" if report.rows_restored is None else f"{report.rows_restored:,} events "
     text = f"{report.verdict.upper()}: {restored}restored by {report.method}"
     if report.diff is None:

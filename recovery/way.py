@@ -75,7 +75,7 @@ def check(connection: Connection, backup: Backup) -> None:
         raise SlateError(
             "way-to-backup",
             f"The source's server does not reach the backup at {place}.",
-            why=(error.diag.message_detail or error.diag.message_primary or str(error)).strip(),
+            why=(error.diag.message_detail or error.diag.message_primary or str(error)).partition("\n")[0],
             hint=hint,
         ) from error
     if identity != backup.identity:

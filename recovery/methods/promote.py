@@ -25,8 +25,13 @@ SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
              ORDER BY a.attnum) AS nullable
 """
 _SUBSCRIPTIONS = """
-SELECT s.subname FROM pg_subscription AS s JOIN pg_subscription_rel AS r ON r.srsubid = s.oid
-WHERE r.srrelid = 'public.events'::regclass ORDER BY s.subname
+SELECT s.subname FROM pg_subscription AS s
+WHERE s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+  -- One that was never connected does not know its tables yet.
+  AND (NOT EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srsubid = s.oid)
+       OR EXISTS (SELECT FROM pg_subscription_rel AS r
+                  WHERE r.srsubid = s.oid AND r.srrelid = 'public.events'::regclass))
+ORDER BY s.subname
 """
 # Who holds a lock that writing takes, whose last command stored something, or who hides what it does.
 _WRITERS = """
