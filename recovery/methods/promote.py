@@ -46,6 +46,10 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.pid <> 
                   AND l.relation = 'public.events'::regclass AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')))
 ORDER BY a.backend_start
 """
+# Without its slot it can be dropped though the source is dead.
+_END_SUBSCRIPTION = (
+    'ALTER SUBSCRIPTION "{0}" DISABLE; ALTER SUBSCRIPTION "{0}" SET (slot_name = NONE); DROP SUBSCRIPTION "{0}"'
+)
 # Seconds that a transaction in work on events is given to end.
 _PATIENCE = "10s"
 
@@ -102,7 +106,7 @@ def _feeders(connection: Connection, own: "tuple[int, ...] | list[int]") -> list
     subscriptions = connection.execute(_SUBSCRIPTIONS).fetchall()
     sessions = connection.execute(_WRITERS, {"own": list(own)}).fetchall()
     return [
-        *(f'subscription "{name}": ALTER SUBSCRIPTION "{name}" DISABLE, then DROP it' for (name,) in subscriptions),
+        *(f'subscription "{name}": {_END_SUBSCRIPTION.format(name)}' for (name,) in subscriptions),
         *(f"session {pid} of {who}: stop that program" for pid, who in sessions),
     ]
 
@@ -111,7 +115,7 @@ def _feeding(backup: Backup, feeders: list[str]) -> Finding:
     if not feeders:
         return Finding("nothing feeds the backup")
     return Finding(
-        f"the backup is being fed by {len(feeders)}",
+        f"the backup is being fed, or may be: {len(feeders)} subscriptions and sessions",
         SlateError(
             "backup-fed",
             f"Something still writes to backup {backup.place}, or may do so.",

@@ -117,10 +117,9 @@ def test_the_text_of_a_result_not_compared_says_so() -> None:
     assert "digest" not in text
 
 
-def test_a_method_that_does_not_count_events_is_not_given_a_count() -> None:
-    promoted = replace(REPORT, method="promote", rows_restored=None, next_insert_id=None)
-    assert as_text(promoted).startswith("IDENTICAL: restored by promote, every one as in the backup\n")
-    assert "next id" not in as_text(promoted)
+def test_a_promoted_backup_is_told_of_as_the_source() -> None:
+    promoted = replace(REPORT, method="promote", verdict="not compared", diff=None)
+    assert as_text(promoted).startswith("NOT COMPARED: the backup itself is the source now, with ")
 
 
 def test_an_empty_side_has_no_ids() -> None:
