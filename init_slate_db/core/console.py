@@ -1,5 +1,6 @@
 """What a command says: results on standard output, all else as log lines on standard error."""
 
+import io
 import logging
 import sys
 from collections.abc import Mapping
@@ -46,7 +47,9 @@ def _json_formatter() -> logging.Formatter:
 
 
 def write_result(text: str) -> None:
-    """Writes a line, or several, of the command's result to standard output."""
+    """Writes a line, or several, of the command's result to standard output, whatever encoding that has."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.stdout.write(text + "\n")
 
 

@@ -117,7 +117,8 @@ class OptionParser(argparse.ArgumentParser):
     def parse(self, arguments: Sequence[str], faults: Faults) -> argparse.Namespace:
         """Parses the arguments; what cannot be parsed becomes a fault."""
         try:
-            values, unknown = self.parse_known_args(arguments)
+            # Intermixed: options may stand between the arguments that are none.
+            values, unknown = self.parse_known_intermixed_args(arguments)
         except _UsageError as error:
             faults.add("arguments", str(error))
             faults.close()

@@ -88,7 +88,7 @@ def promote(connection: Connection, backup: Backup) -> int:
                 why=f"It had ids 1 to {backup.last_id:,}; now they are {row and row[0]} to {row and row[1]}.",
                 hint="Stop what writes to it, then run the command again.",
             )
-        has_dblink = connection.execute("SELECT FROM pg_extension WHERE extname = 'dblink'").fetchone()
+        has_dblink = connection.execute("SELECT FROM pg_extension WHERE extname = 'dblink'").fetchone() is not None
         for item in _source_only():
             if not (has_dblink and item.kind == "extension"):
                 connection.execute(item.sql.encode())
