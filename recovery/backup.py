@@ -9,16 +9,10 @@ from psycopg.rows import class_row
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
 from recovery.addresses import Reached
+from recovery.diff.survey import check_events_table
 from recovery.options import BackupAddress
 from recovery.snapshot import Snapshot
 
-# The columns as any events table has them, since the original: what the methods rely on.
-EVENT_COLUMNS = {"id": "bigint", "ts": "timestamp with time zone", "event": "jsonb"}
-
-_COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_attribute AS a
-WHERE a.attrelid = to_regclass('public.events') AND a.attnum > 0 AND NOT a.attisdropped
-"""
 _IDENTITY = """
 SELECT s.system_identifier::text, d.oid::text FROM pg_control_system() AS s, pg_database AS d
 WHERE d.datname = current_database()
@@ -103,8 +97,8 @@ def look(origin: BackupAddress, reached: Reached, until_id: int | None, until: d
     """
     snapshot = Snapshot(reached)
     connection = snapshot.connection
+    check_events_table(connection, reached.place)
     with server_errors(f"say what {reached.place} holds"):
-        check_columns(connection, reached.place)
         identity = read_identity(connection)
         fault = None
         if until is not None:
@@ -114,28 +108,6 @@ def look(origin: BackupAddress, reached: Reached, until_id: int | None, until: d
         assert extent
         fault = fault or _find_fault(connection, reached.place, extent, until_id)
     return Backup(origin, reached, snapshot, identity, extent, fault)
-
-
-def check_columns(connection: Connection, place: str) -> None:
-    """:raises SlateError: not-an-event-store: there is no table events with the columns of one; no-right."""
-    columns: dict[str, str] = dict(connection.execute(_COLUMNS).fetchall())
-    wrong = [f"{name} {type}" for name, type in EVENT_COLUMNS.items() if columns.get(name) != type]
-    if wrong:
-        has = ", ".join(f"{name} {type}" for name, type in columns.items()) or "no table events"
-        raise SlateError(
-            "not-an-event-store",
-            f"{place} is no event store: its table events has no {', '.join(wrong)}.",
-            why=f"In schema public it has: {has}.",
-            hint="Name the right database.",
-        )
-    row = connection.execute("SELECT has_table_privilege('public.events', 'SELECT'), current_user").fetchone()
-    assert row
-    if not row[0]:
-        raise SlateError(
-            "no-right",
-            f'Role "{row[1]}" may not read table events of {place}.',
-            hint=f'Use another role, or run there: GRANT SELECT ON events TO "{row[1]}"',
-        )
 
 
 def read_identity(connection: Connection) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from init_slate_db.core.connection import server_errors
+from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
 from recovery.snapshot import Snapshot
 
@@ -54,43 +54,51 @@ def survey(snapshot: Snapshot, until_id: int) -> Survey:
 
     :raises SlateError: not-an-event-store, no-right, or what the server says.
     """
+    connection = snapshot.connection
+    check_events_table(connection, snapshot.place)
     with server_errors(f"describe the events table of {snapshot.place}"):
-        connection = snapshot.connection
-        columns = {name: facts for name, *facts in connection.execute(_FIND_COLUMNS)}
-        _check(columns, snapshot)
-        if not columns["id"][1] and connection.execute(_FIND_NULL).fetchone() == (True,):
-            raise _not_an_event_store(snapshot, "Some of its events have no id.")
         indexes = [unique for (unique,) in connection.execute(_FIND_INDEXES)]
         measured = connection.execute(_MEASURE, (until_id,)).fetchone()
     assert measured
     return Survey(measured[0], measured[1], bool(indexes), any(indexes), measured[2])
 
 
-def _check(columns: dict[str, list[object]], snapshot: Snapshot) -> None:
-    """:raises SlateError: the columns are not those of an event store, or may not be read."""
+def check_events_table(connection: Connection, place: str) -> None:
+    """Makes sure that the database holds events and that they may be read.
+
+    :param place: where it is, for messages.
+    :raises SlateError: not-an-event-store, no-right, or what the server says.
+    """
+    with server_errors(f"describe the events table of {place}"):
+        columns = {name: facts for name, *facts in connection.execute(_FIND_COLUMNS)}
+        _check_columns(columns, connection.info.user, place)
+        if not columns["id"][1] and connection.execute(_FIND_NULL).fetchone() == (True,):
+            raise _not_an_event_store(place, "Some of its events have no id.")
+
+
+def _check_columns(columns: dict[str, list[object]], user: str, place: str) -> None:
     if not columns:
-        raise _not_an_event_store(snapshot, "It has no table public.events.")
+        raise _not_an_event_store(place, "It has no table public.events.")
     wrong = [
         f"{name} is {columns[name][0]} instead of {kind}" if name in columns else f"{name} is not there"
         for name, kind in _COLUMNS.items()
         if name not in columns or columns[name][0] != kind
     ]
     if wrong:
-        raise _not_an_event_store(snapshot, f"Columns of its table public.events: {', '.join(wrong)}.")
+        raise _not_an_event_store(place, f"Columns of its table public.events: {', '.join(wrong)}.")
     if not all(columns[name][2] for name in _COLUMNS):
-        user = snapshot.connection.info.user
         raise SlateError(
             "no-right",
-            f'The user "{user}" may not read the events of {snapshot.place}.',
+            f'The user "{user}" may not read the events of {place}.',
             why="It has no right to SELECT from public.events.",
             hint=f'Let its owner run: GRANT SELECT ON public.events TO "{user}"',
         )
 
 
-def _not_an_event_store(snapshot: Snapshot, why: str) -> SlateError:
+def _not_an_event_store(place: str, why: str) -> SlateError:
     return SlateError(
         "not-an-event-store",
-        f"The database at {snapshot.place} is no event store.",
+        f"The database at {place} is no event store.",
         why=why,
         hint="Name another database: --database, or in the address.",
     )
