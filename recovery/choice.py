@@ -68,7 +68,7 @@ def choose(
 
 def _judge(looked: Looked) -> Finding:
     if isinstance(looked, SlateError):
-        return Finding(f"{looked.what} {looked.why}".strip(), looked)
+        return Finding(looked.what, looked)
     if looked.fault:
         return Finding(f"{looked.text}; {looked.fault.what.rpartition(': ')[2].removesuffix('.')}", looked.fault)
     return Finding(f"{looked.text}, no gap")

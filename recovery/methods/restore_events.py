@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -19,8 +20,14 @@ _RECOVER = """
 SELECT slate.recover_events(p.host, p.database, p.role, p.password, p.port, p.options) FROM pg_temp.slate_backup AS p
 """
 _HOW_FAR = """
-SELECT pg_database_size(current_database()), p.index_relid::bigint, p.phase
+SELECT pg_database_size(current_database()), p.phase, p.blocks_done + p.tuples_done
 FROM (SELECT) AS one LEFT JOIN pg_stat_progress_create_index AS p ON p.pid = %s
+"""
+# In the order in which an index goes through them; the first is in all of them.
+_PHASES = ("", "scanning", "sorting", "loading")
+_COUNT_INDEXES = """
+SELECT count(*) FROM pg_index AS i WHERE i.indrelid = (
+  SELECT c.oid FROM pg_class AS c WHERE c.relname = 'events' AND c.relnamespace = 'public'::regnamespace)
 """
 
 
@@ -59,23 +66,25 @@ def _watched(source: Reached, backup: Backup, progress: Progress) -> Iterator[No
 def _watch(source: Reached, backup: Backup, progress: Progress, done: threading.Event) -> None:
     with suppress(psycopg.Error, SlateError), connect(source.parameters, source.options) as connection:
         pid = source.connection.info.backend_pid
-        at_first = _size(connection, pid)
-        indexes: list[int] = []
+        index_count = _row(connection, _COUNT_INDEXES)[0]
+        at_first = _row(connection, _HOW_FAR, pid)[0]
+        index, before = 0, (0, 0)
         while not done.wait(_LOOK_INTERVAL):
-            row = connection.execute(_HOW_FAR, (pid,)).fetchone()
-            assert row
-            size, index, phase = row
-            if index is not None:
-                if index not in indexes:
-                    indexes.append(index)
-                progress.describe(f"index {len(indexes)}: {phase}")
+            size, phase, worked = _row(connection, _HOW_FAR, pid)
+            if phase is not None:
+                # PostgreSQL does not say which index it is; where the work begins anew, it is the next.
+                now = (max(number for number, word in enumerate(_PHASES) if word in phase), worked)
+                if index == 0 or now < before:
+                    index = min(index + 1, index_count)
+                before = now
+                progress.describe(f"index {index} of {index_count}")
                 progress.reach(backup.extent.events)
-            elif not indexes:
+            elif index == 0:
                 grown = min(1.0, (size - at_first) / max(1, backup.extent.bytes))
                 progress.reach(grown * backup.extent.events)
 
 
-def _size(connection: Connection, pid: int) -> int:
-    row = connection.execute(_HOW_FAR, (pid,)).fetchone()
+def _row(connection: Connection, query: LiteralString, *parameters: int) -> tuple[Any, ...]:
+    row = connection.execute(query, parameters).fetchone()
     assert row
-    return int(row[0])
+    return row
