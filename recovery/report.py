@@ -148,17 +148,20 @@ def _headline(report: Report) -> str:
 def _facts(report: Report) -> list[tuple[str, str]]:
     facts = [("source", report.source), ("backup", report.backup)]
     if report.diff is not None:
-        facts += [("events, source", _extent(report.diff.left)), ("events, backup", _extent(report.diff.right))]
-        facts += [("digest, source", report.diff.left.digest), ("digest, backup", report.diff.right.digest)]
+        facts += _both("events", _extent(report.diff.left), _extent(report.diff.right))
+        facts += _both("digest", report.diff.left.digest, report.diff.right.digest)
     if report.next_insert_id is not None:
         facts.append(("next id", f"{report.next_insert_id:,}"))
     duration = (report.finished_at - report.started_at).total_seconds()
     return [
         *facts,
-        ("started", f"{report.started_at:%Y-%m-%d %H:%M:%S %Z}"),
-        ("finished", f"{report.finished_at:%Y-%m-%d %H:%M:%S %Z}"),
-        ("duration", describe_duration(duration)),
+        ("finished", f"{report.finished_at:%Y-%m-%d %H:%M:%S %Z}, after {describe_duration(duration)}"),
     ]
+
+
+def _both(name: str, source: str, backup: str) -> list[tuple[str, str]]:
+    """One fact where both sides have the same, else one a side."""
+    return [(name, source)] if source == backup else [(f"{name}, source", source), (f"{name}, backup", backup)]
 
 
 def _extent(extent: Extent) -> str:
