@@ -47,9 +47,8 @@ def tell_the_story(cluster: Cluster) -> None:
     print("slate-recover --from BACKUP --create --yes\n", flush=True)
     recover(cluster)
     print()
-    with step("The next event"):
-        row = execute(cluster, "events", """SELECT first_id FROM append_events('[{"note": "writers are back"}]')""")
-    print(f"\nThe writers are back: event {row[0]:,} is stored.")
+    row = execute(cluster, "events", """SELECT first_id FROM append_events('[{"note": "writers are back"}]')""")
+    print(f"The writers are back: event {row[0]:,} is stored.")
 
 
 def create(cluster: Cluster, name: str, table_type: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.console import configure_logging, write_result
+from init_slate_db.core.console import configure_logging, write_question, write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import ConnectionOptions, Faults, OptionParser
@@ -202,14 +202,13 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
     from recovery.report import as_text, write_report
     from recovery.survey import look
 
-    tell = write_result if options.dry_run else _logger.info
     stands = "nothing was changed."
     try:
         with look(options) as survey:
-            tell("\n".join(["Survey", *(f"  {line}" for one in survey.findings for line in _lines(one))]))
+            _tell(options, ["Survey", *(f"  {line}" for one in survey.findings for line in _lines(one))])
             raise_any(survey.findings)
             plan = make_plan(options, survey, datetime.now(UTC))
-            tell("\n".join(["Plan", *(f"  {number}  {step.title}" for number, step in enumerate(plan.steps, 1))]))
+            _tell(options, ["Plan", *(f"  {number}  {step.title}" for number, step in enumerate(plan.steps, 1))])
             if options.dry_run:
                 write_result("Nothing was done: --dry-run.")
                 return ExitStatus.DONE
@@ -226,6 +225,21 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
     return ExitStatus.DIFFERENT if report.verdict == "different" else ExitStatus.DONE
 
 
+def _tell(options: Options, lines: Sequence[str]) -> None:
+    """Tells what was found or is planned: as the result of a dry run, to a person who is asked then, or as log."""
+    if options.dry_run:
+        write_result("\n".join(lines))
+    elif _is_to_be_asked(options):
+        write_question("\n".join(lines))
+    else:
+        for line in lines:
+            _logger.info("%s", line)
+
+
+def _is_to_be_asked(options: Options) -> bool:
+    return options.target.connection.interactive and not options.yes
+
+
 def _lines(finding: Finding) -> list[str]:
     """The finding for a person; what to do about one that ends the run stands in the error below."""
     return finding.lines()[:1] if finding.blocking else finding.lines()
@@ -235,7 +249,7 @@ def _ask_for_consent(options: Options) -> None:
     """:raises SlateError: no-consent."""
     if options.yes:
         return
-    if options.target.connection.interactive:
+    if _is_to_be_asked(options):
         from init_slate_db.core.prompts import confirm
 
         if confirm("Go on?"):

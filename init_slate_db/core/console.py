@@ -53,6 +53,11 @@ def write_result(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def write_question(text: str) -> None:
+    """Writes lines to standard error that a person has to see before answering, however quiet the log is."""
+    sys.stderr.write(text + "\n")
+
+
 def log_error(error: SlateError, options: LogOptions) -> None:
     """Tells of an error: what, why, what to do next."""
     fields: Mapping[str, Any] = {"code": error.code, "why": error.why, "hint": error.hint}
