@@ -1,10 +1,11 @@
 """Method copy: parallel binary COPY through this machine, in ranges of ids, each with its entry in the journal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 
 import psycopg
-from psycopg import sql
+from psycopg import Copy, sql
+from psycopg.abc import Buffer
 
 from init_slate_db.core.connection import Connection, connect, server_errors
 from init_slate_db.core.errors import SlateError
@@ -25,6 +26,8 @@ _READ = (
 _WRITE = "COPY public.events (id, ts, event) FROM STDIN (FORMAT binary)"
 _STORED = "SELECT first_id, last_id FROM slate.recovery_range ORDER BY first_id"
 _COMMANDS = "SELECT position, command FROM slate.recovery_command ORDER BY position"
+# Rows are passed on together: by so many bytes it takes 0.6 of the processor time that it takes one by one.
+_PIECE_BYTES = 65536
 # The ranges are found by binary search, since the source has no index yet.
 _DIGESTS = """
 SELECT e.range, sha256(string_agg(e.digest, ''::bytea ORDER BY e.id))
@@ -89,10 +92,10 @@ def copy(source: Reached, backup: Backup, jobs: int, progress: Progress) -> int:
     try:
         while len(writers) < jobs:
             writers.append(connect(source.parameters, source.options))
-        with server_errors("copy the events"):
+        with server_errors("begin to store events"):
             for writer in writers:
                 writer.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-            _copy_ranges(ranges, writers, backup.snapshot.connections(jobs), progress)
+        _copy_ranges(ranges, source, backup, writers, progress)
         with server_errors("build the indexes"):
             _build_indexes(source.connection, writers, progress)
         with server_errors("check the copied events"):
@@ -110,12 +113,22 @@ def _range_size(backup: Backup) -> int:
 
 
 def _copy_ranges(
-    ranges: Sequence[Range], writers: Sequence[Connection], readers: Sequence[Connection], progress: Progress
+    ranges: Sequence[Range], source: Reached, backup: Backup, writers: Sequence[Connection], progress: Progress
 ) -> None:
+    readers = backup.snapshot.connections(len(writers))
     reader_of = dict(zip(writers, readers, strict=True))
 
     def task(one: Range) -> Callable[[Connection], int]:
-        return lambda writer: _copy_range(one, reader_of[writer], writer)
+        def copy_range(writer: Connection) -> int:
+            reader = reader_of[writer]
+            try:
+                return _copy_range(one, reader, writer)
+            except psycopg.Error as error:
+                doing = f"read from {backup.place}" if reader.broken else f"store events in {source.place}"
+                with server_errors(doing):
+                    raise error
+
+        return copy_range
 
     with closing(in_parallel((writers, [task(one) for one in ranges]), also=readers)) as copied:
         for count in copied:
@@ -130,12 +143,24 @@ def _copy_range(one: Range, reader: Connection, writer: Connection) -> int:
             reader.cursor().copy(sql.SQL(_READ).format(first, last)) as rows,
             sink.copy(_WRITE) as stored,
         ):
-            for row in rows:
-                stored.write(row)
+            _pass_on(rows, stored)
         if sink.rowcount != last - first + 1:
             raise psycopg.DataError(f"the backup gave {sink.rowcount} events for the ids {first} to {last}")
         writer.execute("INSERT INTO slate.recovery_range (first_id, last_id) VALUES (%s, %s)", one)
     return sink.rowcount
+
+
+def _pass_on(rows: Iterable[Buffer], stored: Copy) -> None:
+    piece: list[Buffer] = []
+    size = 0
+    for row in rows:
+        piece.append(row)
+        size += len(row)
+        if size >= _PIECE_BYTES:
+            stored.write(b"".join(piece))
+            piece.clear()
+            size = 0
+    stored.write(b"".join(piece))
 
 
 def _build_indexes(connection: Connection, builders: Sequence[Connection], progress: Progress) -> None:
