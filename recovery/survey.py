@@ -84,7 +84,7 @@ def _survey_rebuilding(options: Options, target: Target, open_connections: ExitS
     found = look_at_all(options.backups, until_id, None if journal else options.until, open_connections)
     findings, backup = choose(found, options.jobs, journal.identity if journal else None)
     findings += requirements.findings
-    if backup and target.state and target.state.identity == backup.identity:
+    if backup and target.identity == backup.identity:
         findings.append(_same_database(target))
     elif backup and method == "restore-events":
         findings.append(_try_way(target, requirements, backup))
@@ -196,7 +196,7 @@ def _fit(journal: Journal, options: Options) -> list[Finding]:
 def _contents(target: Target) -> str:
     state = target.state
     if state is None:
-        return f"cannot be opened ({target.unreadable})"
+        return f"cannot be read ({target.unreadable})"
     if not state.has_events_table:
         return "has no table events"
     if not state.is_source:

@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg.rows import dict_row
 
 from init_slate_db.core.connection import Connection, connect, connect_first, pin, server_errors
 from init_slate_db.core.conninfo import Parameters, describe
 from init_slate_db.core.errors import SlateError
 from recovery.addresses import Address, Reached, parameters_of
-from recovery.backup import read_identity
 from recovery.options import PROGRAM
 
 # Held on the database while a recovery works on it: by its own number, slate's name in ASCII.
 RUN_LOCK = 0x736C617465
+# SQLSTATE classes of what a damaged table or disk says.
+_CORRUPT = ("XX", "58")
 _JOURNAL = "SELECT method, backup, last_id, next_id, started_at FROM slate.recovery"
 _STATE = """
 SELECT has_table_privilege('slate.recovery', 'SELECT') AS may_read_journal,
@@ -25,10 +27,15 @@ SELECT has_table_privilege('slate.recovery', 'SELECT') AS may_read_journal,
        has_schema_privilege('public', 'CREATE') AS may_create,
        current_user AS role, (SELECT count(*) FROM public.events) AS events,
        (SELECT max(id) FROM public.events) AS highest_id,
-       (SELECT min(id) FROM public.id) AS next_id,
-       EXISTS (SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+       (SELECT min(id) FROM public.id) AS next_id
+"""
+_IS_LOCKED = """
+SELECT EXISTS (SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
                WHERE l.locktype = 'advisory' AND d.datname = current_database()
-                 AND l.classid::bigint << 32 | l.objid::bigint = %(lock)s) AS locked
+                 AND l.classid::bigint << 32 | l.objid::bigint = %s)
+"""
+_IDENTITY = """
+SELECT s.system_identifier::text, d.oid::text FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = %s
 """
 _IS_SOURCE = """
 SELECT to_regclass('public.events') IS NOT NULL, to_regclass('public.id') IS NOT NULL,
@@ -63,7 +70,6 @@ class Journal:
 class State:
     """What is in an existing database. is_source: whether it is one of this version; else the rest is as if empty."""
 
-    identity: tuple[str, str]
     is_source: bool
     has_events_table: bool = False
     events: int = 0
@@ -85,13 +91,14 @@ class State:
 class Target:
     """The source to be rebuilt. server: a connection to its server, in another database where it can be avoided.
 
-    database: a connection to the database itself; None where there is none. oid: 0 where there is none.
+    identity: as a backup's; None where there is no such database. database: a connection to the database itself; None
+    where there is none. state: None where it cannot be read, and unreadable says why.
     sessions: those of others in it, process id and description.
     """
 
     name: str
     server: Reached
-    oid: int
+    identity: tuple[str, str] | None
     database: Reached | None
     state: State | None
     unreadable: str
@@ -103,7 +110,12 @@ class Target:
 
     @property
     def exists(self) -> bool:
-        return self.oid != 0
+        return self.identity is not None
+
+    @property
+    def oid(self) -> int:
+        """0 where there is no such database."""
+        return int(self.identity[1]) if self.identity else 0
 
     def close(self) -> None:
         self.server.connection.close()
@@ -130,11 +142,20 @@ def look(address: Address, *, from_outside: bool) -> Target:
             return look(address, from_outside=True)
         server, unreadable = database, ""
     with server_errors("say what it has"):
-        row = server.connection.execute("SELECT oid::bigint FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        identity = server.connection.execute(_IDENTITY, (name,)).fetchone()
         own = (database.connection.info.backend_pid,) if database else ()
         sessions = [s for s in server.connection.execute(_SESSIONS, {"name": name}).fetchall() if s[0] not in own]
-        state = read_state(database.connection) if database else None
-    return Target(name, server, row[0] if row else 0, database, state, unreadable, tuple(sessions))
+        state = None
+        if database:
+            try:
+                state = read_state(database.connection)
+            except psycopg.Error as error:
+                corrupt = str(error.sqlstate).startswith(_CORRUPT)
+                if database.connection.broken or not (from_outside or corrupt):
+                    raise
+                # What is corrupt cannot be read to its end, but can be set aside.
+                unreadable = str(error.diag.message_primary)
+    return Target(name, server, identity, database, state, unreadable, tuple(sessions))
 
 
 def read_state(connection: Connection) -> State:
@@ -142,14 +163,14 @@ def read_state(connection: Connection) -> State:
     row = connection.execute(_IS_SOURCE).fetchone()
     assert row
     has_events, has_id, has_journal = row
-    identity = read_identity(connection)
     if not (has_events and has_id and has_journal):
-        return State(identity, is_source=False, has_events_table=has_events)
-    facts: Any = connection.cursor(row_factory=dict_row).execute(_STATE, {"lock": RUN_LOCK}).fetchone()
+        return State(is_source=False, has_events_table=has_events)
+    if connection.execute(_IS_LOCKED, (RUN_LOCK,)).fetchone() == (True,):
+        # Its events are not to be read: the other recovery may have locked them for hours.
+        return State(is_source=True, has_events_table=True, locked=True)
+    facts: Any = connection.cursor(row_factory=dict_row).execute(_STATE).fetchone()
     journal = connection.execute(_JOURNAL).fetchone() if facts.pop("may_read_journal") else None
-    return State(
-        identity, is_source=True, has_events_table=True, journal=Journal(*journal) if journal else None, **facts
-    )
+    return State(is_source=True, has_events_table=True, journal=Journal(*journal) if journal else None, **facts)
 
 
 def _open_directly(parameters: Parameters, address: Address) -> Reached | None:

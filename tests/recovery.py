@@ -6,23 +6,60 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.servers import Server, wait_for
+from tests.servers import Server, binaries, wait_for
 from tests.slate import create_database, shared
 
-__all__ = ["COMMAND", "address", "digest", "fill_real", "make_backup", "read_report", "run", "start", "wait_for"]
+__all__ = [
+    "COMMAND",
+    "ONE_DIRECTION",
+    "REAL_EVENTS",
+    "SOURCE_OBJECTS",
+    "Connection",
+    "Site",
+    "address",
+    "append",
+    "digest",
+    "fill_real",
+    "make_backup",
+    "open_site",
+    "read_report",
+    "run",
+    "start",
+    "wait_for",
+]
 
 COMMAND = (sys.executable, "-m", "recovery")
 REAL_EVENTS = 13050
 
+# For what no version of PostgreSQL changes: from the newest version to the oldest alone, instead of both ways.
+ONE_DIRECTION = pytest.mark.parametrize(
+    "server", list(binaries())[:1], ids=lambda version: f"pg{version}", indirect=True
+)
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+# What clients of a source rely on: routines, triggers with their state, tables, and what is said of them.
+SOURCE_OBJECTS = """
+SELECT 'routine', p.oid::regprocedure::text, obj_description(p.oid, 'pg_proc'), pg_get_functiondef(p.oid)
+FROM pg_proc AS p WHERE p.pronamespace IN ('public'::regnamespace, 'slate'::regnamespace)
+UNION ALL
+SELECT 'trigger', pg_get_triggerdef(t.oid), t.tgenabled::text, NULL
+FROM pg_trigger AS t WHERE t.tgrelid = 'events'::regclass AND NOT t.tgisinternal
+UNION ALL
+SELECT 'table', c.oid::regclass::text, obj_description(c.oid, 'pg_class'), NULL
+FROM pg_class AS c WHERE c.relkind IN ('r', 'i') AND c.relnamespace IN ('public'::regnamespace, 'slate'::regnamespace)
+ORDER BY 1, 2
+"""
 _FILL = """
 INSERT INTO events
 SELECT i, timestamptz '2026-01-01' + i * interval '1.000001 s',
@@ -97,7 +134,85 @@ def digest(connection: Connection) -> str:
     return total.hexdigest()
 
 
+def append(server: Server, database: str, **changes: Any) -> int:
+    """Stores one event, and returns the id that it really got."""
+    with server.connect(database, **changes) as connection:
+        row = connection.execute("SELECT first_id FROM append_events('[{}]')").fetchone()
+    assert row
+    return int(row[0])
+
+
 def read_report(path: Path) -> dict[str, Any]:
     """What --report FILE.json wrote."""
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a test recovers: the source called name, which need not be there yet, from a backup on another server."""
+
+    server: Server
+    backup_server: Server
+    name: str
+    backup: str
+    folder: Path
+
+    @property
+    def place(self) -> str:
+        """The source, as messages have it."""
+        return f"127.0.0.1:{self.server.port}/{self.name}"
+
+    @property
+    def backup_place(self) -> str:
+        return f"127.0.0.1:{self.backup_server.port}/{self.backup}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """From which backup to which source."""
+        return ["--from", address(self.backup_server, self.backup), "-d", self.name]
+
+    def run(self, *more: str) -> "subprocess.CompletedProcess[str]":
+        """Recovers the source from the backup, without questions."""
+        return run([*self.arguments, "--yes", *more], self.server.environment())
+
+    def recover(self, *more: str) -> dict[str, Any]:
+        """Recovers the source from the backup, which must succeed. Returns the report."""
+        path = self.folder / "report.json"
+        ended = self.run("--report", str(path), *more)
+        assert ended.returncode == 0, ended.stderr
+        return read_report(path)
+
+    def connect(self) -> Connection:
+        """A session in the source."""
+        return self.server.connect(self.name)
+
+    def connect_backup(self) -> Connection:
+        return self.backup_server.connect(self.backup)
+
+    def make_source(self) -> None:
+        """Makes the source, new and empty."""
+        create_database(self.server, self.name, "source")
+
+    def aside(self) -> list[str]:
+        """The names of the databases that were set aside for the source."""
+        return sorted(one for one in self.server.databases() if one.startswith(f"{self.name}_replaced_"))
+
+    def same_events(self) -> bool:
+        with self.connect() as source, self.connect_backup() as backup:
+            return digest(source) == digest(backup)
+
+
+@contextmanager
+def open_site(
+    server: Server, backup_server: Server, name: str, folder: Path, events: int | Iterable[int] = 100
+) -> Iterator[Site]:
+    """Makes a backup; afterwards it is gone, and so is all that a recovery made."""
+    site = Site(server, backup_server, name, f"{name}_backup", folder)
+    make_backup(backup_server, site.backup, events)
+    try:
+        yield site
+    finally:
+        for database in [name, *site.aside()]:
+            server.drop(database)
+        backup_server.drop(site.backup)
