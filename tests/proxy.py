@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from tests.servers import Server
 
@@ -72,12 +73,12 @@ class Proxy:
 
     @staticmethod
     def _pump(source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]) -> None:
-        try:
+        with suppress(OSError):
             while data := source.recv(65536):
                 sink.sendall(change(data))
+        # Also where the source was killed, so that the other end hears of it.
+        with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
 
 
 def error_response(sqlstate: str, message: str) -> bytes:
