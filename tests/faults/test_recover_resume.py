@@ -203,7 +203,8 @@ def pair(request: pytest.FixtureRequest, server_directory: Path) -> Iterator[tup
 @pytest.fixture
 def make_chain(pair: tuple[Server, Server, str]) -> Iterator[Callable[[str, int], Chain]]:
     source, backup, wanted = pair
-    with CuttingProxy(source) as source_proxy, CuttingProxy(backup) as backup_proxy:
+    source_proxy, backup_proxy = CuttingProxy(source), CuttingProxy(backup)
+    with source_proxy, backup_proxy:
 
         def make(method: str, seed: int) -> Chain:
             return Chain(source, backup, source_proxy, backup_proxy, method, random.Random(seed), wanted)
