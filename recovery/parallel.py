@@ -73,10 +73,18 @@ def in_parallel(
 
 def _cancel(connections: Sequence[Connection]) -> None:
     """Ends what the connections are at: by asking the servers, then by closing the network connections."""
-    for connection in connections:
-        with suppress(Error):
-            connection.cancel_safe(timeout=_CANCEL_TIMEOUT)
+    # At the same time, since where the network hangs each of them waits.
+    askers = [threading.Thread(target=_ask_to_cancel, args=(one,), daemon=True) for one in connections]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
     for connection in connections:
         # Wakes the thread that waits there, whatever became of the network. The descriptor stays psycopg's.
         with suppress(Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as network:
             network.shutdown(socket.SHUT_RDWR)
+
+
+def _ask_to_cancel(connection: Connection) -> None:
+    with suppress(Error):
+        connection.cancel_safe(timeout=_CANCEL_TIMEOUT)
