@@ -1,17 +1,11 @@
 """Starts slate-recover: ``python -m recovery``, and the entry point of the installed command."""
 
-import sys
+from init_slate_db.core import entry
 
 
 def run() -> None:
     """Runs the command with the arguments of the process, and ends the process with its exit status."""
-    try:
-        from recovery.cli import main
-
-        status = main(sys.argv[1:])
-    except KeyboardInterrupt:
-        status = 130
-    sys.exit(status)
+    entry.run("recovery.cli")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 COMMAND = (sys.executable, "-m", "init_slate_db")
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Runs init-slate-db without a terminal, for two minutes at most."""
+def run(
+    arguments: Sequence[str], environment: Mapping[str, str], command: Sequence[str] = COMMAND
+) -> "subprocess.CompletedProcess[str]":
+    """Runs init-slate-db, or another command, without a terminal, for two minutes at most."""
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -20,10 +22,12 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess
     )
 
 
-def start(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
-    """Starts init-slate-db without a terminal, for a test that does something meanwhile."""
+def start(
+    arguments: Sequence[str], environment: Mapping[str, str], command: Sequence[str] = COMMAND
+) -> "subprocess.Popen[str]":
+    """Starts init-slate-db, or another command, without a terminal, for a test that does something meanwhile."""
     return subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from tests import commands
 from tests.servers import Server, binaries, wait_for
 from tests.slate import create_database, shared
 
@@ -70,27 +71,12 @@ FROM unnest(%s::bigint[]) AS i
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     """Runs slate-recover without a terminal, for two minutes at most."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return commands.run(arguments, environment, COMMAND)
 
 
 def start(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
     """Starts slate-recover without a terminal, for a test that does something meanwhile."""
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return commands.start(arguments, environment, COMMAND)
 
 
 def address(server: Server, database: str, **changes: Any) -> str:

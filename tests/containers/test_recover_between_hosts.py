@@ -1,69 +1,34 @@
 """Two hosts on one network: slate-recover reaches the backup by one address, and the source's server by another."""
 
 import json
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
-from testcontainers.community.postgres import PostgresContainer
-from testcontainers.core.network import Network
 
 from tests import commands, recovery
+from tests.containers.hosts import NEED_AN_ENGINE, Hosts, two_hosts
 
-IMAGE = os.environ.get("SLATE_TEST_POSTGRES_IMAGE", "localhost/postgres:15")
-PASSWORD = "it's a \\ pass=word %41"
 EVENTS = 2500
 
-pytestmark = [
-    pytest.mark.containers,
-    pytest.mark.skipif(
-        "DOCKER_HOST" not in os.environ and os.environ.get("CI") != "true", reason="no container engine: DOCKER_HOST"
-    ),
-]
-
-
-@dataclass(frozen=True)
-class Hosts:
-    """The mapped ports of the two servers, as this machine reaches them."""
-
-    source: int
-    backup: int
-
-    def environment(self, port: int) -> dict[str, str]:
-        bare = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return bare | {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "postgres", "PGPASSWORD": PASSWORD}
-
-    def connect(self, port: int, database: str) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(
-            host="127.0.0.1", port=port, user="postgres", password=PASSWORD, dbname=database, autocommit=True
-        )
+pytestmark = NEED_AN_ENGINE
 
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Hosts]:
     """Two servers that know each other by name, the second with a backup of some events."""
-    with Network() as network:
-
-        def server(alias: str) -> PostgresContainer:
-            container = PostgresContainer(IMAGE, username="postgres", password=PASSWORD, dbname="postgres", driver=None)
-            return container.with_network(network).with_network_aliases(alias)
-
-        with server("source-host") as source, server("backup-host") as backup:
-            hosts = Hosts(int(source.get_exposed_port(5432)), int(backup.get_exposed_port(5432)))
-            created = commands.run(["-n", "events", "-t", "destination"], hosts.environment(hosts.backup))
-            assert created.returncode == 0, created.stderr
-            with hosts.connect(hosts.backup, "events") as connection:
-                connection.execute(
-                    """
-                    INSERT INTO events
-                    SELECT n, timestamptz '2026-01-01' + n * interval '1 second', jsonb_build_object('n', n)
-                    FROM generate_series(1, %s) AS n""",
-                    [EVENTS],
-                )
-            yield hosts
+    with two_hosts() as hosts:
+        created = commands.run(["-n", "events", "-t", "destination"], hosts.environment(hosts.backup))
+        assert created.returncode == 0, created.stderr
+        with hosts.connect(hosts.backup, "events") as connection:
+            connection.execute(
+                """
+                INSERT INTO events
+                SELECT n, timestamptz '2026-01-01' + n * interval '1 second', jsonb_build_object('n', n)
+                FROM generate_series(1, %s) AS n""",
+                [EVENTS],
+            )
+        yield hosts
 
 
 @pytest.fixture

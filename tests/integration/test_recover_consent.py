@@ -1,11 +1,6 @@
 """Nothing is changed without consent: a dry run writes nothing, and only a person's yes, or --yes, lets it go on."""
 
 import json
-import os
-import pty
-import re
-import select
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +9,12 @@ from typing import Any
 import pytest
 
 from init_slate_db.core.errors import ExitStatus
-from tests.recovery import COMMAND, ONE_DIRECTION, Site, append, open_site, run, wait_for
+from tests import terminal as terminals
+from tests.recovery import COMMAND, ONE_DIRECTION, Site, append, open_site, run
 from tests.servers import Server
+from tests.terminal import Terminal
 
 METHODS = ("restore-events", "copy")
-_ESCAPES = re.compile(rb"\x1b(\[[0-9;?]*[A-Za-z]|[=>])")
 # Row versions tell of every write to a catalog or table, even one that was taken back by another.
 CATALOG = """
 SELECT 'database', d.datname::text, d.oid::text, d.xmin::text, ''::text FROM pg_database AS d
@@ -107,57 +103,10 @@ def test_without_a_terminal_and_yes_nothing_is_changed(site: Site, options: list
     assert state(site) == before
 
 
-class Terminal:
-    """The command on a terminal, with its standard output elsewhere."""
-
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
-        self._screen = b""
-        self._end, command_end = pty.openpty()
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            env=environment | {"TERM": "dumb", "PROMPT_TOOLKIT_NO_CPR": "1"},
-            stdin=command_end,
-            stdout=subprocess.DEVNULL,
-            stderr=command_end,
-            start_new_session=True,
-        )
-        os.close(command_end)
-
-    def screen(self) -> str:
-        while select.select([self._end], [], [], 0)[0]:
-            try:
-                self._screen += os.read(self._end, 65536)
-            except OSError:
-                # The command has ended, and nothing is left to read.
-                break
-        return _ESCAPES.sub(b"", self._screen).decode()
-
-    def answer(self, prompt: str, keys: bytes) -> None:
-        wait_for(lambda: prompt in self.screen(), f"the prompt {prompt}, got {self.screen()!r}")
-        os.write(self._end, keys)
-
-    def end(self) -> ExitStatus:
-        wait_for(self._has_ended, "the command's end")
-        return ExitStatus(self.process.returncode)
-
-    def _has_ended(self) -> bool:
-        # Someone has to read on, or a long message would hold the command up.
-        self.screen()
-        return self.process.poll() is not None
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._end)
-
-
 @contextmanager
 def terminal(site: Site, *more: str) -> Iterator[Terminal]:
-    running = Terminal([*site.arguments, *more], site.server.environment())
-    try:
+    with terminals.terminal([*site.arguments, *more], site.server.environment(), COMMAND) as running:
         yield running
-    finally:
-        running.close()
 
 
 def test_on_a_terminal_yes_goes_on(site: Site) -> None:
