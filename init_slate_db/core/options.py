@@ -14,6 +14,8 @@ from init_slate_db.core.errors import EXIT_STATUS_MEANINGS, SlateError
 DEFAULT_CONNECT_TIMEOUT = 15000
 _LARGEST_TIMEOUT = 2**31 - 1
 _SHELLS = ("bash", "zsh", "fish")
+# Options whose values show in no message.
+_SECRETS = ("--password", "--from-password")
 _NOT_SHOWN = "not shown here: it may hold a password"
 
 
@@ -118,7 +120,7 @@ class OptionParser(argparse.ArgumentParser):
         """Parses the arguments; what cannot be parsed becomes a fault."""
         try:
             # Intermixed: options may stand between the arguments that are none.
-            values, unknown = self.parse_known_intermixed_args(arguments)
+            values, unknown = self.parse_known_intermixed_args(self._join_secrets(arguments))
         except _UsageError as error:
             faults.add("arguments", str(error))
             faults.close()
@@ -131,14 +133,25 @@ class OptionParser(argparse.ArgumentParser):
                 self._add_stray(argument, values, faults)
         return values
 
+    def _join_secrets(self, arguments: Sequence[str]) -> list[str]:
+        """The arguments, each password joined to its option: argparse takes one that begins with - for none."""
+        joined: list[str] = []
+        rest = list(arguments)
+        while rest:
+            argument = rest.pop(0)
+            if argument in _SECRETS and rest and rest[0].partition("=")[0] not in self._option_string_actions:
+                argument += f"={rest.pop(0)}"
+            joined.append(argument)
+        return joined
+
     def _add_unknown_option(self, argument: str, values: argparse.Namespace, faults: Faults) -> None:
-        if values.password is MISSING:
+        if MISSING in _secrets(values):
             faults.add("arguments", f"there is no such option ({_NOT_SHOWN})")
         else:
             faults.add(argument.partition("=")[0], f"there is no such option{self._suggestion(argument)}")
 
     def _add_stray(self, argument: str, values: argparse.Namespace, faults: Faults) -> None:
-        secret = values.password is not None or any(sign in argument for sign in "=@:")
+        secret = any(one is not None for one in _secrets(values)) or any(sign in argument for sign in "=@:")
         faults.add("arguments", f"one is too many ({_NOT_SHOWN})" if secret else f'"{argument}" is one too many')
 
     def _suggestion(self, argument: str) -> str:
@@ -147,6 +160,11 @@ class OptionParser(argparse.ArgumentParser):
         known = [option for option in self._option_string_actions if option.startswith("--")]
         close = get_close_matches(argument.partition("=")[0], known, n=1)
         return f"; did you mean {close[0]}?" if close else ""
+
+
+def _secrets(values: argparse.Namespace) -> list[Any]:
+    """What was given for the options whose values show in no message."""
+    return [getattr(values, option.strip("-").replace("-", "_"), None) for option in _SECRETS]
 
 
 class _PrintCompletion(argparse.Action):
