@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from benchmarks import diff, recovery, restore, startup, writers
+from benchmarks import diff, parts, recovery, restore, startup, writers
 from benchmarks.comparison import Comparison
 from benchmarks.report import all_met, print_table
 from benchmarks.servers import running
@@ -52,7 +52,7 @@ def main() -> int:
                 comparisons += writers.measure(servers, options.events, options.rounds)
             if "recover" in groups:
                 comparisons += recovery.measure(servers, options.events, options.rounds)
-                comparisons += recovery.measure_parts(servers, options.events)
+                comparisons += parts.measure(servers, options.events)
             if "diff" in groups:
                 comparisons += diff.measure(servers, options.events, options.rounds)
     print_table(comparisons)

@@ -9,38 +9,51 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.process import Stopwatch
+from benchmarks.process import Stopwatch, peak_memory, watching_memory
 from benchmarks.servers import Servers
 
 RECOVER = (sys.executable, "-m", "recovery", "--quiet")
 DIFF = (sys.executable, "-m", "recovery.diff", "--quiet")
+# Characters of a failed program's output that are shown.
+LAST_WORDS = 2000
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a program took: seconds by the clock, and at most so many megabytes (of a million bytes) of memory."""
+    """What a program took: seconds by the clock, and at most so many megabytes (of a million bytes) of memory.
+
+    memory: of the process alone; ours start no others.
+    """
 
     seconds: float
     memory: float
+    output: str = ""
 
 
 def time_command(command: Sequence[str | Path], environment: Mapping[str, str], status: int = 0) -> Run:
     """Runs a program to its end.
 
     :param status: the exit status that it must have.
-    :raises subprocess.CalledProcessError: it has another one.
+    :raises subprocess.CalledProcessError: it has another one; a note has the end of what the program said.
     """
     stopwatch = Stopwatch()
     with subprocess.Popen(
         command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout
-        output = process.stdout.read()
-        _, waited, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(waited)
+        try:
+            with watching_memory(process.pid, peak_memory) as peak:
+                output = process.stdout.read().decode(errors="replace")
+            process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+    seconds = stopwatch.seconds
     if process.returncode != status:
-        raise subprocess.CalledProcessError(process.returncode, command, output)
-    return Run(stopwatch.seconds, usage.ru_maxrss * 1024 / 1e6)
+        error = subprocess.CalledProcessError(process.returncode, command, output)
+        error.add_note(output[-LAST_WORDS:])
+        raise error
+    return Run(seconds, peak.highest / 1e6, output)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""What a server process uses, as Linux counts it."""
+"""What a process uses, as Linux counts it."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +17,31 @@ def cpu_seconds(pid: int) -> float:
 
 def private_memory(pid: int) -> int:
     """Bytes of a process's memory that it shares with no other, so without PostgreSQL's shared buffers."""
+    return _memory(pid, "RssAnon")
+
+
+def peak_memory(pid: int) -> int:
+    """Bytes of memory that a process had at most since its program began; 0 once it has ended.
+
+    Not ru_maxrss: Linux hands a program the peak of the process that started it, here that of the benchmark.
+    """
+    try:
+        return _memory(pid, "VmHWM")
+    except (OSError, ValueError):
+        return 0
+
+
+def _memory(pid: int, field: str) -> int:
+    """:raises ValueError: the process has no such field, as one that has ended."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
     raise ValueError(f"the kernel does not say how much memory process {pid} has")
 
 
 @dataclass
 class Peak:
-    """How many bytes of private memory a process had at first, and at most."""
+    """How many bytes of memory a process had at first, and at most."""
 
     first: int
     highest: int
@@ -36,15 +52,15 @@ class Peak:
 
 
 @contextmanager
-def watching_memory(pid: int) -> Iterator[Peak]:
-    """Samples a process's private memory fifty times a second; the peak is complete when the block ends."""
-    first = private_memory(pid)
+def watching_memory(pid: int, memory: Callable[[int], int] = private_memory) -> Iterator[Peak]:
+    """Samples a process's memory fifty times a second; the peak is complete when the block ends."""
+    first = memory(pid)
     peak = Peak(first, first)
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(SAMPLING_INTERVAL):
-            peak.highest = max(peak.highest, private_memory(pid))
+            peak.highest = max(peak.highest, memory(pid))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

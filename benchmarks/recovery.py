@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psycopg
-
 from benchmarks.commands import RECOVER, Run, one_environment, time_command
 from benchmarks.comparison import Comparison, Target, in_turns
 from benchmarks.events import fill_backup
@@ -56,23 +54,6 @@ def measure(servers: Servers, count: int, rounds: int) -> list[Comparison]:
     return [*_compare_seconds(seconds, count), *_compare_memory(memory, fifth, count)]
 
 
-def measure_parts(servers: Servers, count: int) -> list[Comparison]:
-    """Seconds of what a recovery cannot do without, each alone: reading, storing and indexing the events."""
-    fill_backup(servers.backup, BACKUP, count)
-    with servers.backup.connect(BACKUP) as backup, servers.source.connect() as server:
-        server.execute(f"CREATE DATABASE {RECOVERED} TEMPLATE template0".encode())
-        out, data = _read(backup)
-        with servers.source.connect(RECOVERED) as source:
-            source.execute("CREATE TABLE events (id bigint NOT NULL, ts timestamptz NOT NULL, event jsonb NOT NULL)")
-            stored = _store(source, data)
-            indexed = _index(source, backup)
-        server.execute(f"DROP DATABASE {RECOVERED}".encode())
-    servers.backup.drop(BACKUP)
-    whole = [out + stored + indexed]
-    parts = {"COPY out": out, "COPY in": stored, "index builds, one by one": indexed}
-    return [Comparison(f"{name}, one core", "all three", "s", [part], whole) for name, part in parts.items()]
-
-
 def _compare_seconds(seconds: dict[str, list[float]], count: int) -> list[Comparison]:
     def compare(ours: str, name: str, theirs: str, baseline: str, bound: float) -> list[Comparison]:
         if theirs not in seconds:
@@ -83,7 +64,7 @@ def _compare_seconds(seconds: dict[str, list[float]], count: int) -> list[Compar
     return [
         *compare("restore-events", "slate-recover, restore-events", "original", "original restore_events", 0.30),
         *compare("copy", copy, "pgcopydb", "pgcopydb clone", 0.75),
-        *compare("copy", copy, "dump", "pg_dump -j2, pg_restore -j2", 0.75),
+        *compare("copy", copy, "dump", "pg_dump -j2 -Fd -Z0, pg_restore -j2", 0.75),
         *compare("promote", "slate-recover, promote", "original", "original restore_events", 0.02),
         Comparison(
             "slate-recover, promote", f"ours at {SMALL:,} events", "s", seconds["promote"], seconds["promote small"]
@@ -145,7 +126,10 @@ def _original(servers: Servers, count: int) -> Run:
 
 
 def _dump_and_restore(servers: Servers, environment: dict[str, str], count: int) -> Run:
-    """Two programs with a folder between them, since only a folder can be written and read in parallel."""
+    """Two programs with a folder between them, since only a folder can be written and read in parallel.
+
+    The folder is not compressed, as pg_dump would have it by default: that takes longer than all else.
+    """
     _create_empty(servers)
     with TemporaryDirectory(prefix="slate-bench-") as folder:
         dump = Path(folder) / "dump"
@@ -184,28 +168,3 @@ def _check_and_drop(server: Server, count: int) -> None:
     if row != (count, count, 7):
         raise RuntimeError(f"{count} events were to be recovered; count, highest id and indexes are {row}")
     server.drop(RECOVERED)
-
-
-def _read(backup: "psycopg.Connection[tuple[object, ...]]") -> tuple[float, list[bytes]]:
-    stopwatch = Stopwatch()
-    with backup.cursor().copy("COPY events TO STDOUT (FORMAT binary)") as rows:
-        data = [bytes(row) for row in rows]
-    return stopwatch.seconds, data
-
-
-def _store(source: "psycopg.Connection[tuple[object, ...]]", data: list[bytes]) -> float:
-    stopwatch = Stopwatch()
-    with source.cursor().copy("COPY events FROM STDIN (FORMAT binary)") as sink:
-        for start in range(0, len(data), 256):
-            sink.write(b"".join(data[start : start + 256]))
-    return stopwatch.seconds
-
-
-def _index(source: "psycopg.Connection[tuple[object, ...]]", backup: "psycopg.Connection[tuple[object, ...]]") -> float:
-    query = "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'events'::regclass ORDER BY indexrelid"
-    commands = [command for (command,) in backup.execute(query)]
-    source.execute("SET max_parallel_maintenance_workers = 0")
-    stopwatch = Stopwatch()
-    for command in commands:
-        source.execute(str(command).encode())
-    return stopwatch.seconds
