@@ -15,6 +15,7 @@ from init_slate_db.core.program import run
 from init_slate_db.core.sql_files import TableType
 from init_slate_db.options import PROGRAM, Options
 
+_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
 _LONGEST_NAME = 63
 _EXAMPLES = """\
   init-slate-db -n events -t source --embedded
@@ -34,6 +35,12 @@ def build_parser() -> OptionParser:
     shared.value_option(group, "-n", "--new-database", metavar="NAME", help="name of the database to create")
     types = ("source", "destination")
     shared.value_option(group, "-t", "--table-type", metavar="TYPE", help=" or ".join(types), completions=types)
+    shared.value_option(
+        group,
+        "--roles",
+        metavar="PREFIX",
+        help="give all rights to roles PREFIX_owner, _writer and so on; none to others",
+    )
     group.add_argument("--dry-run", action="store_true", help="validate, show parameters and plan; connect to nothing")
     group.add_argument("--check", action="store_true", help="connect and tell whether it can be done; write nothing")
     group.add_argument(
@@ -56,9 +63,7 @@ def read_options(values: argparse.Namespace, faults: Faults) -> Options:
     name = shared.read_text(values.new_database, "--new-database", faults)
     if values.new_database is None:
         faults.add("--new-database", "is needed: the name of the database to create")
-    elif name is not None and not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", name):
-        faults.add("--new-database", f'"{name}" is not a name: a letter or _, then letters, digits and _')
-    elif name is not None and len(name) > _LONGEST_NAME:
+    elif name is not None and _check_name(name, "--new-database", faults) and len(name) > _LONGEST_NAME:
         faults.add("--new-database", f'"{name}" has {len(name)} bytes; PostgreSQL keeps {_LONGEST_NAME}')
     table_type = shared.read_choice(values.table_type, "--table-type", ("source", "destination"), faults)
     if values.table_type is None:
@@ -71,6 +76,7 @@ def read_options(values: argparse.Namespace, faults: Faults) -> Options:
     return Options(
         name=name or "",
         table_type=cast(TableType, table_type),
+        roles=_read_roles(values.roles, faults),
         dry_run=values.dry_run,
         check=values.check,
         sql=values.sql,
@@ -111,13 +117,13 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
 def _print_script(options: Options) -> None:
     from init_slate_db.core.creation.plan import make_plan, script
 
-    write_result(script(make_plan(options.name, options.table_type)))
+    write_result(script(make_plan(options.name, options.table_type, roles=options.roles)))
 
 
 def _print_plan(options: Options) -> None:
     from init_slate_db.core.creation.plan import make_plan
 
-    steps = [step.title for step in make_plan(options.name, options.table_type).steps]
+    steps = [step.title for step in make_plan(options.name, options.table_type, roles=options.roles).steps]
     lines = [
         "Run parameters",
         *(f"  {label:<10} {value}" for label, value in _parameters(options)),
@@ -141,10 +147,35 @@ def _parameters(options: Options) -> list[tuple[str, str]]:
     return [
         ("database", f'"{options.name}"'),
         ("type", options.table_type),
+        *([("roles", f'prefix "{options.roles}"')] if options.roles else []),
         ("server", server),
         ("user", "postgres" if options.embedded else user),
         ("timeout", f"{connection.connect_timeout} ms"),
     ]
+
+
+def _check_name(name: str, option: str, faults: Faults) -> bool:
+    """Whether it is made of the characters of a name; else a fault."""
+    if re.fullmatch(_NAME, name):
+        return True
+    faults.add(option, f'"{name}" is not a name: a letter or _, then letters, digits and _')
+    return False
+
+
+def _read_roles(value: object, faults: Faults) -> str:
+    """The prefix of --roles, or "" without the option."""
+    prefix = shared.read_text(value, "--roles", faults)
+    if prefix is None or not _check_name(prefix, "--roles", faults):
+        return ""
+    longest = len(f"{prefix}_replicator")
+    if longest > _LONGEST_NAME:
+        faults.add(
+            "--roles",
+            f'"{prefix}" makes {prefix}_replicator, which has {longest} bytes; PostgreSQL keeps {_LONGEST_NAME}',
+        )
+    if f"{prefix}_".startswith("pg_"):
+        faults.add("--roles", f'"{prefix}" makes names that begin with pg_, which PostgreSQL keeps to itself')
+    return prefix
 
 
 def _read_directory(value: str | None) -> Path | None:

@@ -11,10 +11,15 @@ PROGRAM = "init-slate-db"
 
 @dataclass(frozen=True)
 class Options:
-    """The options of init-slate-db. embedded: the folder of the private server to use, or None."""
+    """The options of init-slate-db.
+
+    roles: the prefix of the roles that get the database's rights, or "" for none.
+    embedded: the folder of the private server to use, or None.
+    """
 
     name: str
     table_type: TableType
+    roles: str
     dry_run: bool
     check: bool
     sql: bool

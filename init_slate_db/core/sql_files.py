@@ -20,9 +20,16 @@ class SqlObject:
 
 def read_objects(table_type: TableType) -> tuple[SqlObject, ...]:
     """The objects of a source or a destination, in the order of their installation."""
-    return tuple(
-        _read(path) for types, path in map(str.split, _manifest_lines()) if table_type == "source" or types == "both"
-    )
+    return _read_all({"both", table_type})
+
+
+def read_objects_with_roles(table_type: TableType) -> tuple[SqlObject, ...]:
+    """The same, and among them roles and privileges, whose statements name roles and database by placeholders."""
+    return _read_all({"both", table_type, "both+roles", f"{table_type}+roles"})
+
+
+def _read_all(types: set[str]) -> tuple[SqlObject, ...]:
+    return tuple(_read(path) for listed, path in map(str.split, _manifest_lines()) if listed in types)
 
 
 def _manifest_lines() -> list[str]:

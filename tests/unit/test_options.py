@@ -48,6 +48,32 @@ def test_a_name_is_kept_exactly_as_typed(name: str) -> None:
     assert shown.stdout.splitlines()[-2].endswith(f'rename it to "{name}"')
 
 
+@pytest.mark.parametrize("prefix", ["1abc", "a-b", "é", 'a"b'])
+def test_a_prefix_of_roles_is_made_of_what_a_name_is_made_of(prefix: str) -> None:
+    assert faults_of([*RIGHT, "--roles", prefix]) == [f'--roles: "{prefix}" {NOT_A_NAME}']
+
+
+def test_a_prefix_that_makes_a_role_of_64_bytes_is_refused() -> None:
+    prefix = "a" * 53
+    assert faults_of([*RIGHT, "--roles", prefix]) == [
+        f'--roles: "{prefix}" makes {prefix}_replicator, which has 64 bytes; PostgreSQL keeps 63'
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["pg", "pg_events"])
+def test_a_prefix_that_postgresql_keeps_to_itself_is_refused(prefix: str) -> None:
+    assert faults_of([*RIGHT, "--roles", prefix]) == [
+        f'--roles: "{prefix}" makes names that begin with pg_, which PostgreSQL keeps to itself'
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["A" * 52, "_", "PG", "pgx"])
+def test_any_other_prefix_of_roles_is_taken(prefix: str) -> None:
+    shown = run([*RIGHT, "--roles", prefix, "--dry-run"], ENVIRONMENT)
+    assert shown.returncode == ExitStatus.DONE
+    assert f'  roles      prefix "{prefix}"' in shown.stdout.splitlines()
+
+
 def test_name_and_type_are_needed() -> None:
     assert faults_of([]) == [
         "--new-database: is needed: the name of the database to create",
@@ -83,13 +109,15 @@ def test_a_stray_argument_is_named() -> None:
     assert faults_of([*RIGHT, "stray"]) == ['arguments: "stray" is one too many']
 
 
-@pytest.mark.parametrize("option", ["--user", "--host", "--password", "--dsn", "--log-format", "--connect-timeout"])
+@pytest.mark.parametrize(
+    "option", ["--user", "--host", "--password", "--dsn", "--log-format", "--connect-timeout", "--roles"]
+)
 def test_an_empty_value_is_refused(option: str) -> None:
     assert faults_of([*RIGHT, option, ""]) == [f"{option}: needs a value"]
 
 
 @pytest.mark.parametrize(
-    "option", ["--user", "--host", "--port", "--password", "--dsn", "--log-format", "--connect-timeout"]
+    "option", ["--user", "--host", "--port", "--password", "--dsn", "--log-format", "--connect-timeout", "--roles"]
 )
 def test_an_option_without_its_value_is_named(option: str) -> None:
     assert faults_of([option, *RIGHT]) == [f"{option}: needs a value"]

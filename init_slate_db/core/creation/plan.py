@@ -1,14 +1,18 @@
 """The plan: what a run does, step by step. It is made from the options alone, so a dry run needs no server."""
 
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from init_slate_db.core.sql_files import SqlObject, TableType, read_objects
+from init_slate_db.core.sql_files import SqlObject, TableType, read_objects, read_objects_with_roles
 
 # A database bears such a name until it is complete. Whoever finds one that no run holds may drop it.
 WORKING_NAME = "slate_unfinished_"
 WORKING_NAME_PATTERN = f"^{WORKING_NAME}[0-9a-f]{{16}}$"
+
+ROLES = ("owner", "writer", "reader", "replicator", "recoverer")
 
 
 class Place(Enum):
@@ -40,10 +44,17 @@ class Plan:
 
 
 def make_plan(
-    name: str, table_type: TableType, *, locale: str = "", token: str = "", closing: tuple[Step, ...] = ()
+    name: str,
+    table_type: TableType,
+    *,
+    roles: str = "",
+    locale: str = "",
+    token: str = "",
+    closing: tuple[Step, ...] = (),
 ) -> Plan:
     """The plan that creates a database.
 
+    :param roles: the prefix of the roles that get the database's rights; "": rights are the creator's and PUBLIC's.
     :param locale: a clause of CREATE DATABASE, where the cluster's own locale does not go with UTF8.
     :param token: 16 hexadecimal digits that make the working name unique; random when not given.
     :param closing: further steps inside the database, in the transaction of its objects.
@@ -60,7 +71,7 @@ def make_plan(
                 f"CREATE DATABASE {quote_name(working_name)} {options}",
                 Place.SERVER,
             ),
-            *(_object_step(item) for item in read_objects(table_type)),
+            *(_role_steps(table_type, roles, working_name) if roles else map(_object_step, read_objects(table_type))),
             *closing,
             Step(
                 f'rename it to "{name}"',
@@ -95,5 +106,43 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def role_names(prefix: str) -> dict[str, str]:
+    """The names of the roles of a prefix, by what they are for."""
+    return {role: f"{prefix}_{role}" for role in ROLES}
+
+
+def fill_in(sql: str, names: Mapping[str, str]) -> str:
+    """Statements of roles and privileges with every placeholder, :"writer" or :'writer', replaced by its name."""
+    return re.sub(
+        r""":(["'])([a-z]+)\1""",
+        lambda found: quote_name(names[found[2]]) if found[1] == '"' else _quote_text(names[found[2]]),
+        sql,
+    )
+
+
+def _quote_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _object_step(item: SqlObject) -> Step:
     return Step(f"{item.kind} {item.name}", item.sql, Place.DATABASE)
+
+
+def _role_steps(table_type: TableType, prefix: str, database: str) -> tuple[Step, ...]:
+    names = role_names(prefix) | {"database": database}
+    return tuple(
+        Step(_title(item, names), fill_in(item.sql, names), Place.DATABASE)
+        if item.kind in ("role", "privilege")
+        else _object_step(item)
+        for item in read_objects_with_roles(table_type)
+    )
+
+
+def _title(item: SqlObject, names: Mapping[str, str]) -> str:
+    if item.kind == "privilege":
+        role, _, table_type = item.name.partition(".")
+        return f"privileges of {names.get(role, role)}{f' in a {table_type}' if table_type else ''}"
+    roles = ", ".join(names[role] for role in ROLES)
+    return {"missing": f"roles {roles}, where there are none", "unfit": "roles that fit, where there were some"}[
+        item.name
+    ]

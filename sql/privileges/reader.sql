@@ -1,0 +1,3 @@
+GRANT CONNECT ON DATABASE :"database" TO :"reader";
+GRANT USAGE ON SCHEMA public TO :"reader";
+GRANT SELECT ON TABLE public.events TO :"reader";

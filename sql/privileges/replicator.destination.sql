@@ -1,0 +1,1 @@
+GRANT INSERT ON TABLE public.events TO :"replicator";
