@@ -102,7 +102,7 @@ def _find_odd(valid: Sequence[Backup], jobs: int) -> tuple[dict[str, Finding], l
         united = not any(frozenset(pair) in differences for pair in combinations(agreeing, 2))
         if united and len(agreeing) > len(valid) / 2:
             return {place: _odd(place, id) for place, id in odd.items()}, []
-    return {}, [_disagreement(differences)]
+    return {}, [_disagreement(valid, differences)]
 
 
 def _odd(place: str, id: int) -> Finding:
@@ -110,12 +110,13 @@ def _odd(place: str, id: int) -> Finding:
     return Finding(text, SlateError("invalid-backup", f"No source can be rebuilt from {place}: event {id:,} differs."))
 
 
-def _disagreement(differences: dict[frozenset[str], int]) -> Finding:
+def _disagreement(valid: Sequence[Backup], differences: dict[frozenset[str], int]) -> Finding:
     pair, first = min(differences.items(), key=lambda item: item[1])
-    text = f"the backups {' and '.join(sorted(pair))} disagree, first on event {first:,}"
+    named = " and ".join(one.place for one in valid if one.place in pair)
+    text = f"the backups {named} disagree, first on event {first:,}"
     error = SlateError(
         "backups-disagree",
-        f"The backups {' and '.join(sorted(pair))} disagree, first on event {first:,}.",
+        f"The backups {named} disagree, first on event {first:,}.",
         why="Each is complete in itself, so nothing here tells which one is right.",
         hint="Look at that event in both (slate-diff shows it), and name the right backup alone.",
     )

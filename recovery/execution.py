@@ -4,8 +4,10 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
+import psycopg
 from psycopg import sql
 
 from init_slate_db.core.connection import connect, server_errors
@@ -101,6 +103,10 @@ class Recovery:
 
     def _set_aside(self) -> None:
         target = self._target
+        self._stands = (
+            f'the old database, with all its data, is "{target.name}" still, or "{self._plan.aside}".'
+            " Run the same command again to go on."
+        )
         replacement.set_aside(target, self._plan.aside)
         self._stands = (
             f'the old database is "{self._plan.aside}", with all its data; there is no "{target.name}" yet.'
@@ -116,10 +122,17 @@ class Recovery:
         # A connection of its own, since the installation opens it anew where it is lost.
         server = connect(target.server.parameters, target.server.options)
         with server:
-            Installation(plan, server, target.server.parameters, target.server.options).run(requirements.leftovers)
+            try:
+                Installation(plan, server, target.server.parameters, target.server.options).run(requirements.leftovers)
+            except KeyboardInterrupt:
+                # It may have been complete already.
+                with suppress(psycopg.Error):
+                    if server.execute("SELECT FROM pg_database WHERE datname = %s", (target.name,)).rowcount:
+                        self._tell_new()
+                raise
+        self._tell_new()
         parameters = target.server.parameters | {"dbname": target.name}
         self._source = Reached(connect(parameters, target.server.options), parameters, target.server.options)
-        self._tell_new()
         _lock(target, self._source)
         self._check_way()
 
@@ -206,6 +219,10 @@ class Recovery:
         return Reached(connect(source.parameters, source.options), source.parameters, source.options)
 
     def _open(self) -> None:
+        self._stands = (
+            f"{self._target.place} has all {self._plan.last_id:,} events, and lets writers in, or refuses them still."
+            " Run the same command with --resume to see."
+        )
         with server_errors("let writers in"):
             row = self._reached.connection.execute("SELECT slate.finish_recovery()").fetchone()
         assert row

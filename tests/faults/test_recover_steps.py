@@ -1,13 +1,11 @@
 """Whatever stops slate-recover, at whichever step: one line says what stands, and its advice completes it."""
 
-import json
 import os
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,6 @@ EVENTS = 2000
 # With --replace: set aside, create, load, compare, open.
 STEPS = range(1, 6)
 METHODS = ("restore-events", "copy")
-SEED = os.environ.get("SLATE_TEST_SEED", "20261121")
 
 pytestmark = ONE_DIRECTION
 
@@ -33,32 +30,6 @@ def site(server: Server, backup_server: Server, name: str, tmp_path: Path) -> It
         site.make_source()
         append(server, name)
         yield site
-
-
-@dataclass(frozen=True)
-class Statements:
-    """How many statements a step of a recovery has, by its method and the step's number."""
-
-    counts: dict[str, dict[str, int]]
-
-    def at(self, method: str, step: int, moment: str) -> str:
-        """The moment for the runner, where a part of the statements is given."""
-        return moment if moment == "behind" else str(1 + int(float(moment) * self.counts[method][str(step)]))
-
-
-@pytest.fixture(scope="module")
-def statements(server: Server, backup_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Statements:
-    """Counted once, in recoveries that nothing stops."""
-    counts = {}
-    for method in METHODS:
-        with open_site(server, backup_server, "counted", tmp_path_factory.mktemp("counted"), EVENTS) as site:
-            site.make_source()
-            append(server, site.name)
-            process = start_with("count", "before", 0, site, method)
-            output, errors = process.communicate(timeout=60)
-            assert process.returncode == ExitStatus.DONE, errors
-            counts[method] = json.loads(output.splitlines()[-1])
-    return Statements(counts)
 
 
 def start_with(fault: str, moment: str, step: int, site: Site, method: str) -> "subprocess.Popen[str]":
@@ -88,19 +59,6 @@ def sessions(site: Site) -> int:
         return connection.execute("SELECT FROM pg_stat_activity WHERE application_name = 'slate-recover'").rowcount
 
 
-def is_open(site: Site) -> bool:
-    """Whether the recovery has finished."""
-    if site.name not in site.server.databases():
-        return False
-    with site.connect() as source:
-        return source.execute("SELECT FROM id").rowcount == 1 and count_events(site) == EVENTS
-
-
-def count_events(site: Site) -> int:
-    with site.connect() as source:
-        return source.execute("SELECT FROM events").rowcount
-
-
 def follow(advice: str, site: Site, method: str) -> None:
     """Does what the line advises, and makes sure that all is then as if nothing had happened."""
     more = ["--resume"] if "--resume" in advice else []
@@ -119,63 +77,47 @@ def check(site: Site) -> None:
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (1,)
 
 
-def moments(fault: str, steps: Iterable[int] = STEPS) -> pytest.MarkDecorator:
-    """For each method and step: a random one of the step's statements, as a part of them all, and behind the step."""
-    draw = random.Random(f"{SEED} {fault}")
-    cases = [
-        (method, step, moment) for method in METHODS for step in steps for moment in (f"{draw.random():.3f}", "behind")
-    ]
-    return pytest.mark.parametrize(("method", "step", "moment"), cases)
-
-
-@moments("interrupt")
-def test_ctrl_c_at_any_step_says_what_stands_and_how_to_go_on(
-    site: Site, statements: Statements, method: str, step: int, moment: str
-) -> None:
-    status, lines = stop_with("interrupt", statements.at(method, step, moment), step, site, method)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("moment", ["before", "behind"])
+@pytest.mark.parametrize("step", STEPS)
+def test_ctrl_c_at_any_step_says_what_stands_and_how_to_go_on(site: Site, step: int, moment: str, method: str) -> None:
+    status, lines = stop_with("interrupt", moment, step, site, method)
     assert status == ExitStatus.INTERRUPTED
-    (told,) = [line for line in lines if line.startswith("warning: ")]
+    (told,) = [line for line in lines if line.startswith("warning: Interrupted: ")]
     assert told == lines[-1]
-    assert told.startswith("warning: Interrupted: ")
     if "nothing was changed" in told:
         assert site.aside() == []
     follow(told, site, method)
 
 
-def test_ctrl_c_before_the_first_step_says_that_nothing_was_changed(site: Site) -> None:
-    status, lines = stop_with("interrupt", "before", 1, site, "copy")
-    assert status == ExitStatus.INTERRUPTED
-    assert lines[-1] == "warning: Interrupted: nothing was changed."
-    assert site.aside() == []
-
-
-@moments("kill")
-def test_what_kill_9_leaves_at_any_step_another_run_completes(
-    site: Site, statements: Statements, method: str, step: int, moment: str
-) -> None:
-    status, _ = stop_with("kill", statements.at(method, step, moment), step, site, method)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("step", STEPS)
+def test_what_kill_9_leaves_behind_any_step_another_run_completes(site: Site, step: int, method: str) -> None:
+    status, _ = stop_with("kill", "behind", step, site, method)
     assert status == -signal.SIGKILL
-    if not is_open(site):
-        # With no event there yet, the very same command goes on.
-        more = ["--resume"] if site.name in site.server.databases() and count_events(site) else []
-        ended = site.run("--replace", "--method", method, *more)
-        assert ended.returncode == ExitStatus.DONE, ended.stderr
+    if step == max(STEPS):
+        check(site)
+        return
+    ended = site.run("--replace", "--method", method, "--resume")
+    if ended.returncode == ExitStatus.REFUSED:
+        assert "nothing to resume" in ended.stderr
+        ended = site.run("--replace", "--method", method)
+    assert ended.returncode == ExitStatus.DONE, ended.stderr
     check(site)
 
 
-@moments("server", [step for step in STEPS if step < max(STEPS)])
-def test_a_server_that_ends_our_sessions_is_told_of_and_what_stands(
-    site: Site, statements: Statements, method: str, step: int, moment: str
-) -> None:
-    status, lines = stop_with("server", statements.at(method, step, moment), step, site, method)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("step", [step for step in STEPS if step < max(STEPS)])
+def test_a_server_that_ends_our_sessions_is_told_of_and_what_stands(site: Site, step: int, method: str) -> None:
+    status, lines = stop_with("server", "behind", step, site, method)
     if status == ExitStatus.DONE:
         # Behind the first step none of them is needed any more.
-        assert (step, moment) == (1, "behind")
+        assert step == 1
         check(site)
         return
     assert status == ExitStatus.FAILED
     (told,) = [line for line in lines if line.startswith("warning: What stands: ")]
-    assert any(line.startswith("error: The connection to the server was lost") for line in lines), lines
+    assert any(line.startswith("error: The connection to the server was lost") for line in lines)
     follow(told, site, method)
 
 
@@ -270,3 +212,40 @@ def leave_half_a_copy(site: Site) -> None:
         assert process.returncode == ExitStatus.FAILED
         assert source.execute("SELECT FROM slate.recovery_range").rowcount > 0
         source.execute("DROP TRIGGER stop ON events")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_promote_killed_at_any_moment_leaves_a_backup_or_a_source(site: Site, seed: int) -> None:
+    moment = random.Random(seed).uniform(0.2, 0.7)
+    process = subprocess.Popen(
+        [sys.executable, str(RECOVERING), "none", "before", "0", *site.arguments, "--yes", "--method", "promote"],
+        env=site.server.environment(PYTHONPATH=str(Path(__file__).parents[2])),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    with site.connect_backup() as backup:
+        wait_for(
+            lambda: (
+                not backup.execute("SELECT FROM pg_stat_activity WHERE application_name = 'slate-recover'").rowcount
+            ),
+            "the killed session to end",
+        )
+        row = backup.execute("""
+            SELECT to_regclass('public.id') IS NOT NULL, to_regproc('public.insert_events') IS NOT NULL,
+                   to_regnamespace('slate') IS NOT NULL,
+                   EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'events'::regclass AND tgname = 'check_sql_command')
+        """).fetchone()
+    assert row in {(True,) * 4, (False,) * 4}
+    again = site.run("--method", "promote")
+    if row == (True,) * 4:
+        assert again.returncode == ExitStatus.REFUSED
+        assert "it is a source already" in again.stderr
+    else:
+        assert again.returncode == ExitStatus.DONE, again.stderr
+    assert append(site.backup_server, site.backup) == EVENTS + 1
