@@ -205,8 +205,10 @@ class Cluster:
 
     def _initialize(self, settings: str) -> None:
         """Runs initdb beside the final place, so that an interrupted one is never taken for a cluster."""
-        unfinished = self.directory / "data.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for left in self.directory.glob("data.unfinished*"):
+            shutil.rmtree(left, ignore_errors=True)
+        # Of its own, since an initdb whose parent was killed may still be writing into the one before.
+        unfinished = self.directory / f"data.unfinished.{secrets.token_hex(4)}"
         password = secrets.token_urlsafe(24)
         password_file = self.directory / "password"
         self._write(password_file, password + "\n")
