@@ -6,17 +6,14 @@ from typing import Any, LiteralString
 
 from psycopg.rows import class_row
 
+from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.digests.survey import check_events_table
 from init_slate_db.core.errors import SlateError
-from recovery.addresses import Reached
-from recovery.diff.survey import check_events_table
+from init_slate_db.core.identity import read_identity
+from init_slate_db.core.snapshot import Snapshot
 from recovery.options import BackupAddress
-from recovery.snapshot import Snapshot
 
-_IDENTITY = """
-SELECT s.system_identifier::text, d.oid::text FROM pg_control_system() AS s, pg_database AS d
-WHERE d.datname = current_database()
-"""
 _EXTENT = """
 SELECT e.events, e.lowest_id, e.highest_id,
        (SELECT min(f.ts) FROM public.events AS f WHERE f.id = e.lowest_id) AS first_ts,
@@ -108,13 +105,6 @@ def look(origin: BackupAddress, reached: Reached, until_id: int | None, until: d
         assert extent
         fault = fault or _find_fault(connection, reached.place, extent, until_id)
     return Backup(origin, reached, snapshot, identity, extent, fault)
-
-
-def read_identity(connection: Connection) -> tuple[str, str]:
-    """What tells a database from all others: the system identifier of its cluster, and its oid."""
-    row = connection.execute(_IDENTITY).fetchone()
-    assert row
-    return row[0], row[1]
 
 
 def _event_at(connection: Connection, place: str, until: datetime) -> tuple[int | None, SlateError | None]:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import combinations
 
+from init_slate_db.core.addresses import reach
+from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.findings import Finding
 from recovery import backup as backups
-from recovery.addresses import reach
 from recovery.backup import Backup
 from recovery.diff.comparison import compare
-from recovery.diff.settings import Settings
 from recovery.options import PROGRAM, BackupAddress
 
 Looked = Backup | SlateError

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.console import configure_logging, write_question, write_result
-from init_slate_db.core.errors import ExitStatus, SlateError
-from init_slate_db.core.findings import Finding, raise_any
+from init_slate_db.core.addresses import Address, default_database, read_address
+from init_slate_db.core.consent import Consent
+from init_slate_db.core.console import configure_logging, write_result
+from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.findings import raise_any
 from init_slate_db.core.options import ConnectionOptions, Faults, OptionParser
 from init_slate_db.core.program import run
-from recovery.addresses import Address, default_database, read_address
 from recovery.options import METHODS, PROGRAM, BackupAddress, Method, Options
 
 _logger = logging.getLogger(__name__)
@@ -202,17 +203,18 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
     from recovery.report import as_text, write_report
     from recovery.survey import look
 
+    consent = Consent(options.yes, options.target.connection.interactive, options.dry_run)
     stands = "nothing was changed."
     try:
         with look(options) as survey:
-            _tell(options, ["Survey", *(f"  {line}" for one in survey.findings for line in _lines(one))])
+            consent.tell_survey(survey.findings)
             raise_any(survey.findings)
             plan = make_plan(options, survey, datetime.now(UTC))
-            _tell(options, ["Plan", *(f"  {number}  {step.title}" for number, step in enumerate(plan.steps, 1))])
+            consent.tell_plan(step.title for step in plan.steps)
             if options.dry_run:
                 write_result("Nothing was done: --dry-run.")
                 return ExitStatus.DONE
-            _ask_for_consent(options)
+            consent.ask()
             stands = ""
             report = Recovery(options, survey, plan).run()
     except KeyboardInterrupt:
@@ -223,40 +225,3 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
     if options.report:
         write_report(report, options.report)
     return ExitStatus.DIFFERENT if report.verdict == "different" else ExitStatus.DONE
-
-
-def _tell(options: Options, lines: Sequence[str]) -> None:
-    """Tells what was found or is planned: as the result of a dry run, to a person who is asked then, or as log."""
-    if options.dry_run:
-        write_result("\n".join(lines))
-    elif _is_to_be_asked(options):
-        write_question("\n".join(lines))
-    else:
-        for line in lines:
-            _logger.info("%s", line)
-
-
-def _is_to_be_asked(options: Options) -> bool:
-    return options.target.connection.interactive and not options.yes
-
-
-def _lines(finding: Finding) -> list[str]:
-    """The finding for a person; what to do about one that ends the run stands in the error below."""
-    return finding.lines()[:1] if finding.blocking else finding.lines()
-
-
-def _ask_for_consent(options: Options) -> None:
-    """:raises SlateError: no-consent."""
-    if options.yes:
-        return
-    if _is_to_be_asked(options):
-        from init_slate_db.core.prompts import confirm
-
-        if confirm("Go on?"):
-            return
-        raise SlateError("no-consent", "Nothing was changed: you did not agree.")
-    raise SlateError(
-        "no-consent",
-        "Nothing was changed: nobody can be asked to agree to the plan here.",
-        hint="Add --yes to have it carried out, or --dry-run to see it alone.",
-    )

@@ -10,22 +10,22 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg import sql
 
+from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import connect, server_errors
 from init_slate_db.core.creation import plan as creation
 from init_slate_db.core.creation.install import Installation
+from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.progress import progress
+from init_slate_db.core.snapshot import Snapshot
 from recovery import replacement, way
-from recovery.addresses import Reached
 from recovery.backup import Backup
 from recovery.diff.comparison import compare
 from recovery.diff.result import Comparison
-from recovery.diff.settings import Settings
 from recovery.methods import copy, promote, restore_events
 from recovery.options import Options
 from recovery.plan import Action, Plan, Step
 from recovery.report import FinishedStep, Report
-from recovery.snapshot import Snapshot
 from recovery.survey import Survey, running
 from recovery.target import RUN_LOCK, Target
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from init_slate_db.core.addresses import Address
 from init_slate_db.core.options import LogOptions
-from recovery.addresses import Address
 
 PROGRAM = "slate-recover"
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from init_slate_db.core.digests.extent import Extent
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.progress import describe_duration
 from recovery.diff import rendering
-from recovery.diff.result import Comparison, Extent, Kind
+from recovery.diff.result import Comparison, Kind
 
 Verdict = Literal["identical", "different", "not compared"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from init_slate_db.core.addresses import Address, Reached, parameters_of
 from init_slate_db.core.connection import Connection, connect, connect_first, pin, server_errors
 from init_slate_db.core.conninfo import Parameters, describe
 from init_slate_db.core.errors import SlateError
-from recovery.addresses import Address, Reached, parameters_of
 from recovery.options import PROGRAM
 
 # Held on the database while a recovery works on it: by its own number, slate's name in ASCII.

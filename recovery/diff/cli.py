@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import cast
 
 from init_slate_db.core import options as shared
+from init_slate_db.core.addresses import DEFAULT_DATABASE, Address, read_address
 from init_slate_db.core.console import configure_logging, write_result
+from init_slate_db.core.digests.settings import LARGEST_ID, PRECISIONS, Precision, Settings
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import ConnectionOptions, Faults, LogOptions, OptionParser
 from init_slate_db.core.program import run
-from recovery.addresses import DEFAULT_DATABASE, Address, read_address
 from recovery.diff.options import PROGRAM, Format, Options
 from recovery.diff.result import Comparison
-from recovery.diff.settings import LARGEST_ID, PRECISIONS, Precision, Settings
 
 _DEFAULT = Settings()
 _MOST_JOBS = 64
@@ -138,10 +138,11 @@ def _command(values: argparse.Namespace, faults: Faults, log_options: LogOptions
 
 
 def _compare(options: Options, log_options: LogOptions) -> Comparison:
+    from init_slate_db.core.addresses import reach
+    from init_slate_db.core.digests.extent import count_expected
     from init_slate_db.core.progress import progress
-    from recovery.addresses import reach
-    from recovery.diff.comparison import compare, count_expected
-    from recovery.snapshot import Snapshot
+    from init_slate_db.core.snapshot import Snapshot
+    from recovery.diff.comparison import compare
 
     with ExitStack() as open_snapshots:
         left, right = (

@@ -1,24 +1,18 @@
 """Compares two events tables, each in the state that its snapshot shows."""
 
-from collections.abc import Callable
 from itertools import islice
 
-from recovery.diff.digests import differing_blocks, digest_blocks, expected_events, extent_of
+from init_slate_db.core.digests.blocks import differing_blocks, digest_blocks
+from init_slate_db.core.digests.extent import Advanced, extent_of, ignore
+from init_slate_db.core.digests.settings import Settings
+from init_slate_db.core.digests.side import Side
+from init_slate_db.core.snapshot import Snapshot
 from recovery.diff.drill_down import search
-from recovery.diff.result import Comparison, Extent
-from recovery.diff.settings import Settings
-from recovery.diff.side import Side
+from recovery.diff.result import Comparison
 from recovery.diff.values import is_below_milliseconds
-from recovery.snapshot import Snapshot
-
-Advanced = Callable[[int], None]
 
 
-def _ignore(events: int) -> None:
-    """Takes progress that nobody looks at."""
-
-
-def compare(left: Snapshot, right: Snapshot, settings: Settings, advanced: Advanced = _ignore) -> Comparison:
+def compare(left: Snapshot, right: Snapshot, settings: Settings, advanced: Advanced = ignore) -> Comparison:
     """What differs between two events tables, ids up to settings.until_id inclusive.
 
     Both are digested at the same time, with up to settings.jobs connections each; rows are fetched only where digests
@@ -44,19 +38,3 @@ def compare(left: Snapshot, right: Snapshot, settings: Settings, advanced: Advan
         left=extents[0],
         right=extents[1],
     )
-
-
-def measure(snapshot: Snapshot, settings: Settings, advanced: Advanced = _ignore) -> Extent:
-    """What one events table holds of the ids up to settings.until_id inclusive, and its digest.
-
-    The digest is that of a comparison with the same until_id and precision; max_differences has no meaning here.
-    Parameters, and what it does to the snapshot, as with compare.
-    """
-    side = Side(snapshot, settings)
-    (blocks,) = digest_blocks([side], settings, advanced)
-    return extent_of(side, blocks)
-
-
-def count_expected(snapshot: Snapshot, settings: Settings) -> int:
-    """About how many events compare or measure will digest, told at once: exact where the ids have no gap."""
-    return expected_events(Side(snapshot, settings))

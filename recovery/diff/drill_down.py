@@ -4,9 +4,9 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-from recovery.diff.questions import ask_both
+from init_slate_db.core.digests.questions import ask_both
+from init_slate_db.core.digests.side import Range, Row, Side
 from recovery.diff.result import Difference
-from recovery.diff.side import Range, Row, Side
 from recovery.diff.values import compare_rows
 
 # A differing range is asked for in so many parts. Eight rather than two: each level digests what is left once again,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from recovery.addresses import Address
-from recovery.diff.settings import Settings
+from init_slate_db.core.addresses import Address
+from init_slate_db.core.digests.settings import Settings
 
 PROGRAM = "slate-diff"
 

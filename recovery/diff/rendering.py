@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from recovery.diff.result import Comparison, Difference, Extent
+from init_slate_db.core.digests.extent import Extent
+from recovery.diff.result import Comparison, Difference
 
 _KINDS = {"changed": "changed", "only_left": "only on the left", "only_right": "only on the right"}
 

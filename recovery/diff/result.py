@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from init_slate_db.core.digests.extent import Extent
+
 Kind = Literal["changed", "only_left", "only_right"]
 
 
@@ -27,17 +29,6 @@ class Difference:
     kind: Kind
     columns: tuple[str, ...]
     values: tuple[ValueDifference, ...]
-
-
-@dataclass(frozen=True)
-class Extent:
-    """What one side holds of the ids compared. digest: hexadecimal, of all of its events."""
-
-    place: str
-    events: int
-    lowest_id: int | None
-    highest_id: int | None
-    digest: str
 
 
 @dataclass(frozen=True)

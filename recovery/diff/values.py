@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 from typing import Any, NamedTuple
 
+from init_slate_db.core.digests.side import Row
 from recovery.diff.result import Difference, ValueDifference
-from recovery.diff.side import Row
 
 _MOST_VALUES = 20
 _LONGEST_VALUE = 200

@@ -7,11 +7,11 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, connect, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.progress import Progress
 from recovery import way
-from recovery.addresses import Reached
 from recovery.backup import Backup
 
 # Seconds between two looks at how far the server is.

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from init_slate_db.core.addresses import Address, reach
+from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import ConnectionOptions
-from recovery.addresses import Address, reach
+from init_slate_db.core.snapshot import Snapshot
 from recovery.diff.comparison import compare
-from recovery.diff.settings import Settings
-from recovery.snapshot import Snapshot
 from tests.servers import Server, wait_for
 
 SMALL = """

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from init_slate_db.core.addresses import Address, reach
+from init_slate_db.core.digests.extent import Extent, count_expected, measure
+from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import ConnectionOptions
-from recovery.addresses import Address, reach
-from recovery.diff.comparison import compare, count_expected, measure
+from init_slate_db.core.snapshot import Snapshot
+from recovery.diff.comparison import compare
 from recovery.diff.rendering import as_text
-from recovery.diff.result import Comparison, Difference, Extent, ValueDifference
-from recovery.diff.settings import Settings
-from recovery.snapshot import Snapshot
+from recovery.diff.result import Comparison, Difference, ValueDifference
 from tests.proxy import Proxy
 from tests.servers import Server
 

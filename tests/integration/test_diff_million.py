@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from init_slate_db.core.addresses import Reached
+from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import ConnectionOptions
-from recovery.addresses import Reached
+from init_slate_db.core.snapshot import Snapshot
 from recovery.diff.comparison import compare
 from recovery.diff.result import Comparison
-from recovery.diff.settings import Settings
-from recovery.snapshot import Snapshot
 from tests.recovery import address
 from tests.servers import Server
 from tests.slate import create_database

@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from init_slate_db.core.addresses import Address
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import ConnectionOptions
-from recovery.addresses import Address
 from recovery.replacement import set_aside
 from recovery.target import look
 from tests.recovery import ONE_DIRECTION, Site, append, digest, make_backup, open_site, run, wait_for

@@ -2,9 +2,9 @@
 
 import pytest
 
+from init_slate_db.core.addresses import Address, parameters_of, read_address
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import MISSING, ConnectionOptions, Faults
-from recovery.addresses import Address, parameters_of, read_address
 
 FALLBACK = ConnectionOptions(port=5433, user="operator", password="secret")
 

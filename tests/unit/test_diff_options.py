@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults
 from recovery.diff.cli import build_parser, read_options
 from recovery.diff.options import Options
-from recovery.diff.settings import Settings
 
 SECRET = "s3cr3t-Wor%d"
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from init_slate_db.core.digests.side import Row
 from recovery.diff.result import Difference, ValueDifference
-from recovery.diff.side import Row
 from recovery.diff.values import compare_rows, is_below_milliseconds
 
 TS = "2026-01-01 00:00:00.123456+00"

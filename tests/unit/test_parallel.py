@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from init_slate_db.core.connection import Connection
-from recovery.parallel import in_parallel
+from init_slate_db.core.parallel import in_parallel
 
 
 class Line:

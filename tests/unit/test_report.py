@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from init_slate_db.core.digests.extent import Extent
 from init_slate_db.core.errors import ExitStatus, SlateError
 from recovery.diff import rendering
-from recovery.diff.result import Comparison, Difference, Extent, ValueDifference
+from recovery.diff.result import Comparison, Difference, ValueDifference
 from recovery.report import REPORT_SUFFIXES, FinishedStep, Report, as_html, as_json, as_text, write_report
 
 LEFT_DIGEST, RIGHT_DIGEST = "1f" * 16, "2e" * 16

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
-from recovery.snapshot import Snapshot
+from init_slate_db.core.snapshot import Snapshot
 
 _COLUMNS = {"id": "bigint", "ts": "timestamp with time zone", "event": "jsonb"}
 

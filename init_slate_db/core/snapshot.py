@@ -4,8 +4,8 @@ from types import TracebackType
 
 from psycopg import sql
 
+from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, connect, server_errors
-from recovery.addresses import Reached
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # No limit that the server's owner meant for other clients ends a long comparison, or one whose user is asked meanwhile.

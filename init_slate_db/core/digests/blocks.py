@@ -12,14 +12,12 @@ So the same events have the same digest, whatever server they are on, and howeve
 exception: a database that is not UTF8 may order the keys of a document in another way, if they are not ASCII.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from init_slate_db.core.connection import Connection
-from recovery.diff.questions import answers
-from recovery.diff.result import Extent
-from recovery.diff.settings import LARGEST_ID, SMALLEST_ID, Settings
-from recovery.diff.side import Range, RangeDigest, Side
+from init_slate_db.core.digests.questions import answers
+from init_slate_db.core.digests.settings import LARGEST_ID, SMALLEST_ID, Settings
+from init_slate_db.core.digests.side import Range, RangeDigest, Side
 
 BLOCK_SIZE = 4096
 
@@ -62,16 +60,8 @@ def digest_blocks(sides: Sequence[Side], settings: Settings, advanced: Callable[
 
     for side, blocks in answers(digest, list(zip(sides, pieces, strict=True))):
         found[id(side)] |= blocks
-        advanced(_count(blocks))
+        advanced(count_events(blocks))
     return [found[id(side)] for side in sides]
-
-
-def extent_of(side: Side, blocks: Blocks) -> Extent:
-    """What the side holds, by the digests of its blocks."""
-    whole = hashlib.sha256()
-    for number in sorted(blocks):
-        whole.update(blocks[number].digest)
-    return Extent(side.place, _count(blocks), side.survey.lowest_id, side.survey.highest_id, whole.hexdigest())
 
 
 def differing_blocks(left: Blocks, right: Blocks, until_id: int) -> list[Range]:
@@ -114,5 +104,5 @@ def _is_enumerable(side: Side) -> bool:
     return block_of(survey.highest_id) - block_of(survey.lowest_id) < _BLOCKS_AT_LEAST + survey.pages
 
 
-def _count(blocks: Mapping[int, RangeDigest]) -> int:
+def count_events(blocks: Mapping[int, RangeDigest]) -> int:
     return sum(block.events for block in blocks.values())

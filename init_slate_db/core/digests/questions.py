@@ -5,8 +5,8 @@ from contextlib import closing
 from typing import TypeVar
 
 from init_slate_db.core.connection import Connection
-from recovery.diff.side import Side
-from recovery.parallel import in_parallel
+from init_slate_db.core.digests.side import Side
+from init_slate_db.core.parallel import in_parallel
 
 Part = TypeVar("Part")
 Key = TypeVar("Key")

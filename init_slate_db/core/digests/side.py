@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeVar
 from psycopg import sql
 
 from init_slate_db.core.connection import Connection, server_errors
-from recovery.diff.settings import Settings
-from recovery.diff.survey import survey
-from recovery.snapshot import Snapshot
+from init_slate_db.core.digests.settings import Settings
+from init_slate_db.core.digests.survey import survey
+from init_slate_db.core.snapshot import Snapshot
 
 # What texts and plans depend on. Sequential scans are off because a table that was never analyzed gets one a block.
 _PREPARE = """
