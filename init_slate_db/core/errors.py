@@ -32,6 +32,7 @@ ERROR_CODES = {
     "database-exists": ExitStatus.FAILED,
     "database-missing": ExitStatus.FAILED,
     "dblink-missing": ExitStatus.FAILED,
+    "destination-busy": ExitStatus.REFUSED,
     "disk-full": ExitStatus.FAILED,
     "embedded-failed": ExitStatus.FAILED,
     "embedded-missing": ExitStatus.FAILED,

@@ -28,6 +28,24 @@ def read_objects_with_roles(table_type: TableType) -> tuple[SqlObject, ...]:
     return _read_all({"both", table_type, "both+roles", f"{table_type}+roles"})
 
 
+def read_following_objects() -> tuple[SqlObject, ...]:
+    """What a destination has as long as it follows a source."""
+    return _read_all({"following"})
+
+
+def read_object(kind: str, name: str) -> SqlObject:
+    """One object.
+
+    :param kind: ``function``, say.
+    :raises KeyError: there is none.
+    """
+    for _, path in map(str.split, _manifest_lines()):
+        item = _read(path)
+        if (item.kind, item.name) == (kind, name):
+            return item
+    raise KeyError(f"{kind} {name}")
+
+
 def _read_all(types: set[str]) -> tuple[SqlObject, ...]:
     return tuple(_read(path) for listed, path in map(str.split, _manifest_lines()) if listed in types)
 

@@ -113,6 +113,7 @@ def test_every_sql_file_is_in_the_wheel_and_no_test_is(installed: Installed) -> 
     assert {name.partition("/")[0] for name in names} == {
         "init_slate_db",
         "recovery",
+        "replication",
         f"init_slate_db-{__version__}.dist-info",
     }
 

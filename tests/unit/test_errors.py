@@ -5,10 +5,11 @@ from pathlib import Path
 
 import init_slate_db
 import recovery
+import replication
 from init_slate_db.core.errors import ERROR_CODES, EXIT_STATUS_MEANINGS, ExitStatus
 
 SOURCE = Path(init_slate_db.__file__).parent
-PACKAGES = (SOURCE, Path(recovery.__file__).parent)
+PACKAGES = (SOURCE, Path(recovery.__file__).parent, Path(replication.__file__).parent)
 REFERENCE = SOURCE.parent / "docs" / "reference.md"
 
 

@@ -1,0 +1,1 @@
+"""slate-replicate: destinations that follow a source."""

@@ -1,0 +1,52 @@
+"""What keeps everybody but replication from writing to a destination that follows a source."""
+
+from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.errors import SlateError
+from init_slate_db.core.sql_files import read_following_objects
+
+# Held on the destination by who fills it, in its own session: "slatef" in ASCII. The guard lets that session pass.
+FILL_LOCK = 0x736C61746566
+_TRY_LOCK = "SELECT pg_try_advisory_lock(%s)"
+_IS_INSTALLED = """
+SELECT EXISTS (SELECT FROM pg_trigger AS t
+               WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'refuse_while_following')
+"""
+_REMOVE = """
+DROP TRIGGER IF EXISTS refuse_while_following ON public.events;
+DROP FUNCTION IF EXISTS public.refuse_while_following()
+"""
+
+
+def hold(connection: Connection, place: str) -> None:
+    """Makes the session the only one that may fill the destination, until it ends.
+
+    :param place: the destination, for messages.
+    :raises SlateError: destination-busy: another session fills it.
+    """
+    with server_errors(f"lock {place}"):
+        row = connection.execute(_TRY_LOCK, (FILL_LOCK,)).fetchone()
+    if row != (True,):
+        raise SlateError(
+            "destination-busy",
+            f"Another program fills {place}.",
+            why="slate-replicate add or follow is at work there.",
+            hint="Wait for it, or stop it. When its process was killed, its server notices within seconds.",
+        )
+
+
+def is_installed(connection: Connection) -> bool:
+    """Whether the destination refuses other writes."""
+    return connection.execute(_IS_INSTALLED).fetchone() == (True,)
+
+
+def install(connection: Connection) -> None:
+    """Has the destination refuse other writes, in the caller's transaction. For the owner of events."""
+    if is_installed(connection):
+        return
+    for item in read_following_objects():
+        connection.execute(item.sql.encode())
+
+
+def remove(connection: Connection) -> None:
+    """Has the destination take other writes again, in the caller's transaction. For the owner of events."""
+    connection.execute(_REMOVE)

@@ -1,0 +1,93 @@
+"""The options of slate-replicate, once they are read: one class a verb."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from init_slate_db.core.addresses import Address
+from init_slate_db.core.options import LogOptions
+
+PROGRAM = "slate-replicate"
+
+Format = Literal["text", "json"]
+Side = Literal["source", "destination"]
+SIDES: tuple[Side, ...] = ("source", "destination")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the destination's server reaches the source, where that is another way than ours. None: as we do."""
+
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class AddOptions:
+    """Of ``add``. failover: the slot is one that standbys of the source keep, too. jobs: connections a server."""
+
+    source: Address
+    destination: Address
+    way: Way
+    create: bool
+    failover: bool
+    jobs: int
+    yes: bool
+    dry_run: bool
+    log: LogOptions
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a destination may be behind. events: how many; seconds: how long; bytes: of the source's log."""
+
+    events: int | None = None
+    seconds: float | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class StatusOptions:
+    """Of ``status``. destinations: looked at in addition to those that the source knows. fallback: fills in what leads
+    to those. watch: seconds from one look to the next; None: one look."""
+
+    source: Address
+    destinations: tuple[Address, ...]
+    watch: float | None
+    limits: Limits
+    format: Format
+    log: LogOptions
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Of ``verify``. jobs: connections a server."""
+
+    source: Address
+    destination: Address
+    jobs: int
+    format: Format
+    log: LogOptions
+
+
+@dataclass(frozen=True)
+class RemoveOptions:
+    """Of ``remove``. lost: the side that is gone for good, and is not asked."""
+
+    source: Address
+    destination: Address
+    lost: Side | None
+    yes: bool
+    dry_run: bool
+    log: LogOptions
+
+
+@dataclass(frozen=True)
+class FollowOptions:
+    """Of ``follow``. once: end when there is nothing new."""
+
+    source: Address
+    destination: Address
+    once: bool
+    log: LogOptions
