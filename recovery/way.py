@@ -1,27 +1,14 @@
 """The way from the source's server to the backup, which the method restore-events goes."""
 
 import json
-from typing import Any
 
 import psycopg
 
 from init_slate_db.core.connection import Connection
+from init_slate_db.core.conninfo import TRAVELLING_OPTIONS
 from init_slate_db.core.errors import SlateError
 from recovery.backup import Backup
 
-# What of the way from here goes for the other one, too. Files, certificates for one, are this machine's own.
-_SHARED_OPTIONS = (
-    "channel_binding",
-    "gssencmode",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "options",
-    "sslmode",
-    "target_session_attrs",
-    "tcp_user_timeout",
-)
 # Values go there as rows of COPY, since these alone show neither in a server's log nor in pg_stat_activity.
 _PARAMETERS_TABLE = """
 CREATE TEMPORARY TABLE slate_backup (
@@ -42,7 +29,8 @@ def hand_over(connection: Connection, backup: Backup) -> None:
     """Puts what leads to the backup into pg_temp.slate_backup, for the transaction that the connection is in."""
     info = backup.reached.connection.info
     parameters = backup.reached.parameters
-    options: dict[str, Any] = {name: parameters[name] for name in _SHARED_OPTIONS if parameters.get(name) is not None}
+    given = {name: parameters.get(name) for name in TRAVELLING_OPTIONS}
+    options = {name: value for name, value in given.items() if value is not None}
     connection.execute(_PARAMETERS_TABLE)
     with connection.cursor().copy("COPY pg_temp.slate_backup FROM STDIN") as rows:
         rows.write_row(

@@ -139,6 +139,15 @@ def pin(parameters: Parameters, connection: Connection) -> Parameters:
     return pinned
 
 
+def lift_timeouts(connection: Connection) -> None:
+    """Has no limit that the server's owner meant for other clients end long work of the session."""
+    with server_errors("begin long work"):
+        connection.execute("SET statement_timeout = 0")
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        if connection.info.server_version >= 170000:
+            connection.execute("SET transaction_timeout = 0")
+
+
 def _connect_patiently(parameters: Parameters, seconds: float) -> Connection:
     deadline = time.monotonic() + seconds
     attempts = Retrying(

@@ -12,6 +12,20 @@ from init_slate_db.core.options import ConnectionOptions
 
 Parameters = dict[str, Any]
 
+# What of the way from here to a server goes for another server's way there, too. Files are this machine's own.
+TRAVELLING_OPTIONS = (
+    "channel_binding",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "options",
+    "sslmode",
+    "target_session_attrs",
+    "tcp_user_timeout",
+)
+
 
 def is_valid_dsn(dsn: str) -> bool:
     """Whether libpq can read the connection string."""

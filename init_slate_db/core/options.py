@@ -15,7 +15,7 @@ DEFAULT_CONNECT_TIMEOUT = 15000
 _LARGEST_TIMEOUT = 2**31 - 1
 _SHELLS = ("bash", "zsh", "fish")
 # Options whose values show in no message.
-_SECRETS = ("--password", "--from-password")
+_SECRETS = ("--password", "--from-password", "--replication-password")
 _NOT_SHOWN = "not shown here: it may hold a password"
 
 
@@ -115,12 +115,16 @@ class OptionParser(argparse.ArgumentParser):
             if action.const is MISSING:
                 action.nargs = None
             action.choices = getattr(action, "completions", action.choices)
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    parser.insist_on_values()
 
     def parse(self, arguments: Sequence[str], faults: Faults) -> argparse.Namespace:
         """Parses the arguments; what cannot be parsed becomes a fault."""
         try:
-            # Intermixed: options may stand between the arguments that are none.
-            values, unknown = self.parse_known_intermixed_args(self._join_secrets(arguments))
+            # Intermixed: options may stand between the arguments that are none. Verbs are not to be mixed so.
+            parse = self.parse_known_args if self._subparsers else self.parse_known_intermixed_args
+            values, unknown = parse(self._join_secrets(arguments))
         except _UsageError as error:
             faults.add("arguments", str(error))
             faults.close()

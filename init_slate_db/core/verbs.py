@@ -1,0 +1,102 @@
+"""Commands of several verbs: each verb has options of its own, and the command an overview of them."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from init_slate_db.core import options as shared
+from init_slate_db.core.console import configure_logging
+from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.options import MISSING, Faults, LogOptions, OptionParser
+from init_slate_db.core.program import run
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb. summary: a line for the overview. command: gets the parsed values, and the faults found so far."""
+
+    name: str
+    summary: str
+    build_parser: Callable[[], OptionParser]
+    command: Callable[[argparse.Namespace, Faults, LogOptions], ExitStatus]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command of several verbs. examples: each on a line of its own, indented by two."""
+
+    name: str
+    description: str
+    examples: str
+    verbs: tuple[Verb, ...]
+
+    def build_overview(self) -> OptionParser:
+        """The parser of the command without a verb: for help and completion."""
+        parser = OptionParser(self.name, "VERB [options]", self.description, self.examples)
+        parsers = {f"{self.name} {verb.name}": verb.build_parser() for verb in self.verbs}
+        made: Any = lambda prog: parsers[prog]  # noqa: E731
+        group = parser.add_subparsers(title="Verbs", metavar="VERB", prog=self.name, parser_class=made)
+        for verb in self.verbs:
+            group.add_parser(verb.name, help=verb.summary)
+        shared.add_common_options(parser)
+        return parser
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Runs the verb among the arguments and returns its exit status. Shared options may stand before it."""
+        position = self._find_verb(arguments)
+        if position is None:
+            return self._without_verb(arguments)
+        verb = next(one for one in self.verbs if one.name == arguments[position])
+        faults = Faults()
+        values = verb.build_parser().parse([*arguments[:position], *arguments[position + 1 :]], faults)
+        log_options = shared.read_log_options(values, faults)
+        configure_logging(log_options)
+        return run(lambda: verb.command(values, faults, log_options), log_options)
+
+    def _find_verb(self, arguments: Sequence[str]) -> int | None:
+        """Where the first argument stands that is neither an option nor an option's value, if that is a verb."""
+        position = len(_leading_options(arguments))
+        is_verb = position < len(arguments) and arguments[position] in [verb.name for verb in self.verbs]
+        return position if is_verb else None
+
+    def _without_verb(self, arguments: Sequence[str]) -> int:
+        faults = Faults()
+        # Help, version and completion end here.
+        values = self.build_overview().parse(_leading_options(arguments), faults)
+        log_options = shared.read_log_options(values, faults)
+        configure_logging(log_options)
+
+        def refuse() -> ExitStatus:
+            told = Faults()
+            names = ", ".join(verb.name for verb in self.verbs)
+            stray = "".join(arguments[len(_leading_options(arguments)) :][:1])
+            # What stands there may be a connection string, or what a shell made of one.
+            shown = f'"{stray}" is no verb' if stray.isalpha() else "a verb is needed"
+            told.add("arguments", f"{shown}: one of {names}")
+            told.raise_any(self.name)
+            return ExitStatus.BAD_OPTIONS
+
+        return run(refuse, log_options)
+
+
+def _leading_options(arguments: Sequence[str]) -> list[str]:
+    """The options, with their values, that stand before anything else."""
+    known = _shared_options()
+    leading: list[str] = []
+    is_value = False
+    for argument in arguments:
+        if not is_value and not argument.startswith("-"):
+            break
+        is_value = not is_value and known.get(argument, False)
+        leading.append(argument)
+    return leading
+
+
+def _shared_options() -> dict[str, bool]:
+    """The options that may stand before the verb, and whether a value follows each."""
+    parser = OptionParser("", "", "", "")
+    shared.add_connection_options(parser)
+    shared.add_common_options(parser)
+    actions = parser._option_string_actions
+    return {name: action.nargs is None or action.const is MISSING for name, action in actions.items()}
