@@ -7,6 +7,11 @@ from init_slate_db.core.sql_files import read_following_objects
 # Held on the destination by who fills it, in its own session: "slatef" in ASCII. The guard lets that session pass.
 FILL_LOCK = 0x736C61746566
 _TRY_LOCK = "SELECT pg_try_advisory_lock(%s)"
+_IS_HELD = """
+SELECT EXISTS (SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+               WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.objsubid = 1
+                 AND l.classid::bigint << 32 | l.objid::bigint = %s)
+"""
 _IS_INSTALLED = """
 SELECT EXISTS (SELECT FROM pg_trigger AS t
                WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'refuse_while_following')
@@ -32,6 +37,11 @@ def hold(connection: Connection, place: str) -> None:
             why="slate-replicate add or follow is at work there.",
             hint="Wait for it, or stop it. When its process was killed, its server notices within seconds.",
         )
+
+
+def is_held(connection: Connection) -> bool:
+    """Whether some session fills the destination."""
+    return connection.execute(_IS_HELD, (FILL_LOCK,)).fetchone() == (True,)
 
 
 def is_installed(connection: Connection) -> bool:

@@ -1,10 +1,11 @@
 """The options of slate-replicate, once they are read: one class a verb."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from init_slate_db.core.addresses import Address
-from init_slate_db.core.options import LogOptions
+from init_slate_db.core.options import ConnectionOptions, LogOptions
 
 PROGRAM = "slate-replicate"
 
@@ -14,22 +15,13 @@ SIDES: tuple[Side, ...] = ("source", "destination")
 
 
 @dataclass(frozen=True)
-class Way:
-    """How the destination's server reaches the source, where that is another way than ours. None: as we do."""
-
-    host: str | None = None
-    port: int | None = None
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
 class AddOptions:
-    """Of ``add``. failover: the slot is one that standbys of the source keep, too. jobs: connections a server."""
+    """Of ``add``. way: libpq's parameters by which the destination's server reaches the source, where they are others
+    than ours. failover: the slot is one that standbys of the source keep, too. jobs: connections a server."""
 
     source: Address
     destination: Address
-    way: Way
+    way: Mapping[str, Any] = field(repr=False)
     create: bool
     failover: bool
     jobs: int
@@ -54,6 +46,7 @@ class StatusOptions:
 
     source: Address
     destinations: tuple[Address, ...]
+    fallback: ConnectionOptions
     watch: float | None
     limits: Limits
     format: Format

@@ -1,0 +1,99 @@
+"""The verb add: has a destination follow a source."""
+
+import logging
+import time
+from dataclasses import replace
+
+from init_slate_db.core.addresses import Reached
+from init_slate_db.core.connection import connect, server_errors
+from init_slate_db.core.consent import Consent
+from init_slate_db.core.console import write_result
+from init_slate_db.core.creation.install import Installation
+from init_slate_db.core.creation.plan import make_plan
+from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.findings import raise_any
+from replication.link import read_link
+from replication.linking import Linking
+from replication.options import AddOptions
+from replication.requirements import Action, Survey, look
+
+_logger = logging.getLogger(__name__)
+
+_TITLES = {
+    Action.CREATE: "create the destination",
+    Action.CLEAR: "remove what is left of the earlier link",
+    Action.PUBLISH: "publish the source's events, under the name of the link",
+    Action.COPY: "in one transaction: let nobody else write there, copy what is missing, build the indexes, subscribe",
+    Action.POINT: "lead the subscription to the source again, and switch it on",
+}
+# How long, in seconds, a new subscription is given to connect before it is said not to have.
+_PATIENCE = 15
+_POLL = 0.05
+
+
+def add(options: AddOptions) -> ExitStatus:
+    """Surveys, asks, and carries it out.
+
+    :raises SlateError: what speaks against it, or what stopped it; a log line before tells what stands.
+    """
+    consent = Consent(options.yes, options.destination.connection.interactive, options.dry_run)
+    stands = "nothing was changed."
+    try:
+        with look(options) as survey:
+            consent.tell_survey(survey.findings)
+            raise_any(survey.findings)
+            consent.tell_plan([_TITLES[action] for action in survey.actions] or ["nothing is to be done"])
+            if options.dry_run:
+                write_result("Nothing was done: --dry-run.")
+                return ExitStatus.DONE
+            if survey.actions:
+                consent.ask()
+            stands = ""
+            if survey.creation is None:
+                return _carry_out(options, survey)
+            _create(survey)
+        with look(replace(options, create=False)) as survey:
+            raise_any(survey.findings)
+            return _carry_out(options, survey)
+    except KeyboardInterrupt:
+        if stands:
+            _logger.warning("Interrupted: %s", stands)
+        raise
+
+
+def _create(survey: Survey) -> None:
+    assert survey.creation
+    name, server = survey.creation.name, survey.creation.server
+    _logger.info("%s", _TITLES[Action.CREATE].capitalize())
+    plan = make_plan(name, "destination", locale=survey.creation.survey.locale)
+    with connect(server.parameters, server.options) as connection:
+        Installation(plan, connection, server.parameters, server.options).run(survey.creation.survey.leftovers)
+
+
+def _carry_out(options: AddOptions, survey: Survey) -> ExitStatus:
+    assert survey.source and survey.destination
+    source, destination = survey.source.place, survey.destination.place
+    copied = Linking(options, survey).run()
+    name = survey.destination.name
+    link = f"link {name}"
+    if not survey.actions:
+        write_result(f"{destination} follows {source} already ({link}).")
+    elif _is_connected(survey.source.reached, name):
+        write_result(f"{destination} follows {source}: {copied:,} events copied, {link}.")
+    else:
+        write_result(f"{destination} is set up to follow {source} ({link}), but is not connected yet.")
+        _logger.warning("It tries on by itself. Its server's log says why; slate-replicate status, how it goes on.")
+    return ExitStatus.DONE
+
+
+def _is_connected(source: Reached, name: str) -> bool:
+    """Whether the destination's server has come for its slot; waits for it for a while."""
+    deadline = time.monotonic() + _PATIENCE
+    with server_errors("say who is connected"):
+        while True:
+            link = read_link(source.connection, name)
+            if link and link.active:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL)

@@ -1,0 +1,77 @@
+"""Why a subscription does not get on."""
+
+from contextlib import closing
+
+from init_slate_db.core.addresses import Reached
+from init_slate_db.core.connection import connect, server_errors
+from init_slate_db.core.digests.blocks import BLOCK_SIZE
+from init_slate_db.core.digests.settings import Settings
+from init_slate_db.core.digests.side import Range, Side
+from init_slate_db.core.errors import SlateError
+from init_slate_db.core.snapshot import Snapshot
+from replication.destination import Subscription
+from replication.prefix import highest_id
+from replication.shape import check_same_shape
+
+_MAY_INSERT = "SELECT has_table_privilege(%s, 'public.events', 'INSERT')"
+# From 18 on PostgreSQL counts conflicts by their kind.
+_CONFLICTS = """
+SELECT t.confl_insert_exists + t.confl_multiple_unique_conflicts FROM pg_stat_subscription_stats AS t
+WHERE t.subname = %s
+"""
+
+
+def find_reason(source: Reached, destination: Reached, subscription: Subscription, errors: int | None) -> str:
+    """The likeliest reason that the databases themselves can tell, and what to do.
+
+    :param errors: how often applying has failed; None or 0: not known to have failed.
+    """
+    if not errors:
+        return "its server does not get through to the source; its log says why"
+    try:
+        check_same_shape(source.connection, source.place, destination.connection, destination.place)
+        with server_errors("say why it fails"):
+            return (
+                _by_rights(destination, subscription)
+                or _by_events(source, destination)
+                or _by_count(destination, subscription)
+                or f"applying has failed {errors:,} times; its server's log says why"
+            )
+    except SlateError as error:
+        return error.why or error.what
+
+
+def _by_rights(destination: Reached, subscription: Subscription) -> str:
+    row = destination.connection.execute(_MAY_INSERT, (subscription.owner,)).fetchone()
+    if row == (False,):
+        return f'role "{subscription.owner}", which owns the subscription, may not INSERT into events'
+    return ""
+
+
+def _by_events(source: Reached, destination: Reached) -> str:
+    """Whether the last events there are others than the source's: what another writer stored is in the way."""
+    with closing(Snapshot(_again(destination))) as theirs, closing(Snapshot(_again(source))) as ours:
+        last = highest_id(theirs)
+        source_last = highest_id(ours)
+        if last > source_last:
+            return f"it holds events {source_last + 1:,} to {last:,}, which another writer stored there; delete them"
+        latest = [Range(max(1, last - BLOCK_SIZE + 1), last)]
+        sides = Side(theirs, Settings()), Side(ours, Settings())
+        there, here = (side.digest_rows(side.connections[0], latest) for side in sides)
+        differing = sorted(id_ for id_ in there if there[id_] != here.get(id_))
+    if differing:
+        return f"event {differing[0]:,} there is not the source's: another writer stored it; delete it"
+    return ""
+
+
+def _by_count(destination: Reached, subscription: Subscription) -> str:
+    if destination.connection.info.server_version < 180000:
+        return ""
+    row = destination.connection.execute(_CONFLICTS, (subscription.name,)).fetchone()
+    if row and row[0]:
+        return "an event that the source sends is there already; slate-replicate remove, then add, go on behind it"
+    return ""
+
+
+def _again(reached: Reached) -> Reached:
+    return Reached(connect(reached.parameters, reached.options), reached.parameters, reached.options)

@@ -1,0 +1,200 @@
+"""What `add` finds on both sides, and what is to be done about it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from init_slate_db.core.addresses import Reached, parameters_of, reach
+from init_slate_db.core.connection import connect, connect_first, pin, server_errors
+from init_slate_db.core.creation import survey as creation
+from init_slate_db.core.errors import SlateError
+from init_slate_db.core.findings import Finding
+from init_slate_db.core.progress import progress
+from init_slate_db.core.snapshot import Snapshot
+from replication import destination as destinations
+from replication import source as sources
+from replication import subscription
+from replication.destination import Destination
+from replication.link import Link
+from replication.options import PROGRAM, AddOptions
+from replication.prefix import Agreement, check_prefix, highest_id
+from replication.shape import check_same_shape
+from replication.source import Source
+
+
+class Action(Enum):
+    """A step of `add`."""
+
+    CREATE = auto()
+    CLEAR = auto()
+    PUBLISH = auto()
+    COPY = auto()
+    POINT = auto()
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What the creation of a destination needs. server: a connection to another database there."""
+
+    name: str
+    server: Reached
+    survey: creation.Survey
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found, in the order in which a person reads it. actions: what is to be done, in order.
+
+    creation: of the destination, where it is not there; all that follows is found out when it is.
+    """
+
+    findings: tuple[Finding, ...]
+    actions: tuple[Action, ...]
+    source: Source | None = None
+    destination: Destination | None = None
+    agreement: Agreement | None = None
+    conninfo: str = ""
+    creation: Creation | None = None
+
+
+@contextmanager
+def look(options: AddOptions) -> Iterator[Survey]:
+    """Reads the facts. Its connections are open while the block runs. Writes nothing anywhere.
+
+    :raises SlateError: what keeps the facts from being read.
+    """
+    with ExitStack() as open_connections:
+        source = reach(options.source, PROGRAM)
+        open_connections.callback(source.connection.close)
+        try:
+            destination = reach(options.destination, PROGRAM)
+        except SlateError as error:
+            if error.code != "database-missing" or not options.create:
+                raise _with_create(error) from error
+            yield _survey_creation(options, source, open_connections)
+            return
+        open_connections.callback(destination.connection.close)
+        yield _survey(options, source, destination)
+
+
+def _with_create(error: SlateError) -> SlateError:
+    if error.code != "database-missing":
+        return error
+    return SlateError(error.code, error.what, why=error.why, hint="Add --create to have a destination made.")
+
+
+def _survey_creation(options: AddOptions, source: Reached, open_connections: ExitStack) -> Survey:
+    parameters = parameters_of(options.destination, PROGRAM)
+    name = str(parameters["dbname"])
+    connection = connect_first(parameters, options.destination.connection, ("postgres", "template1"))
+    open_connections.callback(connection.close)
+    server = Reached(connection, pin(parameters, connection), options.destination.connection)
+    found = creation.look(connection, name, "destination")
+    look_ahead = sources.look(source, "", failover=options.failover)
+    return Survey(
+        (*look_ahead.findings, *found.findings),
+        (Action.CREATE, Action.PUBLISH, Action.COPY),
+        creation=Creation(name, server, found),
+    )
+
+
+def _survey(options: AddOptions, source_reached: Reached, destination_reached: Reached) -> Survey:
+    destination = destinations.look(destination_reached, failover=options.failover)
+    source = sources.look(source_reached, destination.name, failover=options.failover)
+    findings = [*source.findings, *destination.findings]
+    if source.identity == destination.identity:
+        findings.append(_same_database(source))
+    known = Survey(tuple(findings), (), source, destination)
+    if any(finding.against for finding in findings):
+        return known
+    check_same_shape(source.reached.connection, source.place, destination.reached.connection, destination.place)
+    actions, finding = _judge_link(source, destination)
+    findings.append(finding)
+    if finding.against:
+        return replace(known, findings=tuple(findings))
+    conninfo = subscription.connection_string(source.reached, options.way)
+    findings.append(_try_way(destination, conninfo))
+    agreement = None
+    if Action.COPY in actions:
+        agreement, finding = _judge_events(options, source, destination)
+        findings.append(finding)
+    return replace(known, findings=tuple(findings), actions=actions, agreement=agreement, conninfo=conninfo)
+
+
+def _same_database(source: Source) -> Finding:
+    text = f"source and destination are the same database, {source.place}"
+    return Finding(text, SlateError("same-database", f"S{text[1:]}.", hint="Name another destination."))
+
+
+def _judge_link(source: Source, destination: Destination) -> tuple[tuple[Action, ...], Finding]:
+    link, own = source.link, destination.subscription
+    if link and link.active and own is None:
+        return (), _slot_in_use(link)
+    if own and own.hears and not (link and link.active):
+        return (), _follows_another(destination)
+    if own and own.enabled and link and link.active and link.has_publication:
+        return (), Finding(f"{destination.place} follows already")
+    if own and own.slot == destination.name and link and link.has_publication and link.has_slot and not link.is_lost:
+        return (Action.POINT,), Finding(f"{destination.place} is set up, but is not connected")
+    leftovers = [
+        *(["a subscription that hears nothing"] if own else []),
+        *(["a slot that was lost"] if link and link.is_lost else []),
+        *(["a slot that nobody uses"] if link and link.has_slot and not link.is_lost else []),
+    ]
+    if leftovers:
+        text = f"there is {' and '.join(leftovers)}, of an earlier link; it will be made anew"
+        return (Action.CLEAR, Action.PUBLISH, Action.COPY), Finding(text)
+    return (Action.PUBLISH, Action.COPY), Finding(f"{destination.place} does not follow yet")
+
+
+def _slot_in_use(link: Link) -> Finding:
+    text = f'slot "{link.name}" of the source is in use, and not by this destination'
+    hint = "Perhaps a copy of its whole cluster follows in its place. End that one's subscription first."
+    return Finding(text, SlateError("destination-busy", f"S{text[1:]}.", hint=hint))
+
+
+def _follows_another(destination: Destination) -> Finding:
+    text = f"{destination.place} follows another source"
+    hint = f"To let it go there: slate-replicate remove with that source and {destination.place}."
+    return Finding(text, SlateError("destination-busy", f"{text}.", hint=hint))
+
+
+def _try_way(destination: Destination, conninfo: str) -> Finding:
+    connection = destination.reached.connection
+    try:
+        with server_errors("connect to the source from there"):
+            subscription.probe(connection, destination.name, conninfo)
+    except SlateError as error:
+        if error.code == "connection-lost":
+            raise
+        text = "the destination's server does not get through to the source"
+        hint = (
+            "Where it knows the source by another address: --source-server-host; by another role: --replication-user."
+        )
+        return Finding(text, SlateError("way-to-source", f"T{text[1:]}.", why=error.why, hint=hint))
+    return Finding("the destination's server reaches the source, and may replicate there")
+
+
+def _judge_events(options: AddOptions, source: Source, destination: Destination) -> tuple[Agreement | None, Finding]:
+    with Snapshot(_again(source.reached)) as ours, Snapshot(_again(destination.reached)) as theirs:
+        total = 2 * min(highest_id(ours), highest_id(theirs))
+        try:
+            with progress("Comparing what both have", total, options.log) as bar:
+                found = check_prefix(ours, theirs, options.jobs, bar.advance)
+        except SlateError as error:
+            if error.code != "not-a-prefix":
+                raise
+            return None, Finding("the destination does not hold the first events of the source", error)
+    if found.until_id == 0:
+        return found, Finding(f"the destination is empty; the source has {found.source_highest:,} events")
+    missing = found.source_highest - found.destination_highest
+    return found, Finding(
+        f"the destination has the first {found.until_id:,} events of the source, digest {found.source_digest[:16]};"
+        f" {missing:,} are missing"
+    )
+
+
+def _again(reached: Reached) -> Reached:
+    """A second connection: a snapshot takes its connection for itself."""
+    return Reached(connect(reached.parameters, reached.options), reached.parameters, reached.options)

@@ -1,0 +1,117 @@
+"""The subscription of a destination: made, probed, pointed to a source, and ended."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from init_slate_db.core.addresses import Reached
+from init_slate_db.core.connection import Connection
+from init_slate_db.core.conninfo import TRAVELLING_OPTIONS
+
+# The command holds a password. As a row of COPY it shows neither in the server's log nor in pg_stat_activity; nor does
+# it where it fails, since an error raised anew has no context.
+_COMMAND_TABLE = "CREATE TEMPORARY TABLE slate_command (command text) ON COMMIT DROP"
+_RUN_COMMAND = """
+DO $body$
+DECLARE
+  command text;
+BEGIN
+  SELECT c.command INTO STRICT command FROM pg_temp.slate_command AS c;
+  EXECUTE command;
+EXCEPTION WHEN OTHERS THEN
+  RAISE EXCEPTION USING MESSAGE = SQLERRM, ERRCODE = SQLSTATE;
+END
+$body$
+"""
+_CREATE = "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH ({})"
+_POINT = "ALTER SUBSCRIPTION {} CONNECTION {}"
+_FIRST_WITH_PARALLEL = 16
+
+
+def connection_string(source: Reached, overrides: Mapping[str, Any]) -> str:
+    """What leads the destination's server to the source: as we went, all hosts of a cluster among it.
+
+    :param overrides: libpq's parameters that are others from there.
+    """
+    info = source.connection.info
+    ours: dict[str, Any] = info.get_parameters()
+    names = ("host", "port", "user", "dbname", *TRAVELLING_OPTIONS)
+    parameters = {name: ours[name] for name in names if ours.get(name)}
+    parameters.setdefault("host", info.host)
+    if info.password:
+        parameters["password"] = info.password
+    if "user" in overrides and "password" not in overrides:
+        parameters.pop("password", None)
+    if "host" in overrides and "port" not in overrides:
+        # One port, or one a host, of the hosts that it replaces: those of a cluster need not be as many.
+        parameters["port"] = info.port
+    return make_conninfo(**(parameters | dict(overrides)))
+
+
+def create(
+    destination: Connection, name: str, conninfo: str, *, source_version: int, is_superuser: bool, failover: bool
+) -> None:
+    """Makes the subscription, which begins to follow at the commit of the caller's transaction.
+
+    Its slot exists already: name is that of the slot and of the publication, too.
+
+    :param source_version: the source server's, major.
+    :param is_superuser: whether the role is one; other roles' subscriptions apply with their owner's rights.
+    """
+    version = destination.info.server_version // 10000
+    parallel = min(source_version, version) >= _FIRST_WITH_PARALLEL
+    settings = [
+        "create_slot = false",
+        "copy_data = false",
+        "binary = true",
+        "streaming = parallel" if parallel else "streaming = on",
+    ]
+    if not is_superuser:
+        settings.append("run_as_owner = true")
+    if failover:
+        settings.append("failover = true")
+    _create(destination, name, name, conninfo, settings)
+
+
+def probe(destination: Connection, name: str, conninfo: str) -> None:
+    """Tries whether the destination's server reaches the source, and is let in there to replicate. Leaves nothing."""
+    with destination.transaction(force_rollback=True):
+        settings = ["create_slot = false", "copy_data = false", "enabled = false"]
+        _create(destination, f"{name}_probe", name, conninfo, settings)
+
+
+def point(destination: Connection, name: str, conninfo: str) -> None:
+    """Has the subscription go another way to its source, and switches it on."""
+    with destination.transaction():
+        _run_secretly(destination, sql.SQL(_POINT).format(sql.Identifier(name), conninfo))
+        destination.execute(sql.SQL("ALTER SUBSCRIPTION {} ENABLE").format(sql.Identifier(name)))
+
+
+def drop(destination: Connection, name: str) -> None:
+    """Drops the subscription in the caller's transaction, without its slot, whose source may be gone."""
+    for command in ("ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)"):
+        destination.execute(sql.SQL(command).format(sql.Identifier(name)))
+    destination.execute(sql.SQL("DROP SUBSCRIPTION {}").format(sql.Identifier(name)))
+
+
+def _create(destination: Connection, name: str, publication: str, conninfo: str, settings: list[str]) -> None:
+    _run_secretly(
+        destination,
+        sql.SQL(_CREATE).format(
+            sql.Identifier(name),
+            conninfo,
+            sql.Identifier(publication),
+            sql.SQL(", ".join([*settings, f"slot_name = '{publication}'"])),
+        ),
+    )
+
+
+def _run_secretly(connection: Connection, command: sql.Composed) -> None:
+    """Runs the command in the caller's transaction."""
+    connection.execute(_COMMAND_TABLE)
+    with connection.cursor().copy("COPY pg_temp.slate_command FROM STDIN") as rows:
+        rows.write_row((command.as_string(connection),))
+    connection.execute(_RUN_COMMAND)
+    connection.execute("DROP TABLE pg_temp.slate_command")

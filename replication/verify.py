@@ -1,0 +1,74 @@
+"""The verb verify: whether a destination holds what its source holds, up to the highest id that both have."""
+
+import json
+from contextlib import ExitStack
+from typing import Any
+
+from init_slate_db.core.addresses import reach
+from init_slate_db.core.console import write_result
+from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.progress import progress
+from init_slate_db.core.snapshot import Snapshot
+from replication.options import PROGRAM, VerifyOptions
+from replication.prefix import Agreement, agree, highest_id
+
+
+def verify(options: VerifyOptions) -> ExitStatus:
+    """Compares, and tells.
+
+    :raises SlateError: what keeps it from being compared.
+    """
+    with ExitStack() as open_snapshots:
+        # The destination first: what it has by then, the source has.
+        destination, source = (
+            open_snapshots.enter_context(Snapshot(reach(address, PROGRAM)))
+            for address in (options.destination, options.source)
+        )
+        total = 2 * min(highest_id(source), highest_id(destination))
+        with progress("Comparing events", total, options.log) as bar:
+            found = agree(source, destination, options.jobs, bar.advance)
+        places = source.place, destination.place
+    write_result(json.dumps(_as_json(found, *places)) if options.format == "json" else _as_text(found, *places))
+    return ExitStatus.DONE if found.agrees else ExitStatus.DIFFERENT
+
+
+def _as_text(found: Agreement, source: str, destination: str) -> str:
+    lines = [
+        f"source       {source}   highest id {found.source_highest:,}",
+        f"destination  {destination}   highest id {found.destination_highest:,}",
+    ]
+    if not found.until_id:
+        lines.append("No id is in both.")
+    elif not found.first_difference:
+        lines.append(f"digest up to {found.until_id:,}  {found.source_digest}")
+    if found.destination_highest > found.source_highest:
+        lines.append(f"The source lacks events {found.source_highest + 1:,} to {found.destination_highest:,}.")
+    if found.first_difference is None:
+        return "\n".join([*lines, "identical" if found.agrees else "different"])
+    first, last = found.first_difference
+    lines += [
+        f"source's digest up to {found.until_id:,}  {found.source_digest} ({found.source_events:,} events)",
+        f"destination's digest up to that  {found.destination_digest} ({found.destination_events:,} events)",
+        f"The first difference is among ids {first:,} to {last:,}; slate-diff --until-id {last} shows it.",
+    ]
+    return "\n".join([*lines, "different"])
+
+
+def _as_json(found: Agreement, source: str, destination: str) -> dict[str, Any]:
+    return {
+        "identical": found.agrees,
+        "until_id": found.until_id,
+        "source": {
+            "place": source,
+            "highest_id": found.source_highest,
+            "events": found.source_events,
+            "digest": found.source_digest,
+        },
+        "destination": {
+            "place": destination,
+            "highest_id": found.destination_highest,
+            "events": found.destination_events,
+            "digest": found.destination_digest,
+        },
+        "first_difference": list(found.first_difference) if found.first_difference else None,
+    }
