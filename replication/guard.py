@@ -2,7 +2,9 @@
 
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
-from init_slate_db.core.sql_files import read_following_objects
+from init_slate_db.core.guard import install, is_installed, remove
+
+__all__ = ["FILL_LOCK", "hold", "install", "is_held", "is_installed", "remove"]
 
 # Held on the destination by who fills it, in its own session: "slatef" in ASCII. The guard lets that session pass.
 FILL_LOCK = 0x736C61746566
@@ -11,14 +13,6 @@ _IS_HELD = """
 SELECT EXISTS (SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
                WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.objsubid = 1
                  AND l.classid::bigint << 32 | l.objid::bigint = %s)
-"""
-_IS_INSTALLED = """
-SELECT EXISTS (SELECT FROM pg_trigger AS t
-               WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'refuse_while_following')
-"""
-_REMOVE = """
-DROP TRIGGER IF EXISTS refuse_while_following ON public.events;
-DROP FUNCTION IF EXISTS public.refuse_while_following()
 """
 
 
@@ -42,21 +36,3 @@ def hold(connection: Connection, place: str) -> None:
 def is_held(connection: Connection) -> bool:
     """Whether some session fills the destination."""
     return connection.execute(_IS_HELD, (FILL_LOCK,)).fetchone() == (True,)
-
-
-def is_installed(connection: Connection) -> bool:
-    """Whether the destination refuses other writes."""
-    return connection.execute(_IS_INSTALLED).fetchone() == (True,)
-
-
-def install(connection: Connection) -> None:
-    """Has the destination refuse other writes, in the caller's transaction. For the owner of events."""
-    if is_installed(connection):
-        return
-    for item in read_following_objects():
-        connection.execute(item.sql.encode())
-
-
-def remove(connection: Connection) -> None:
-    """Has the destination take other writes again, in the caller's transaction. For the owner of events."""
-    connection.execute(_REMOVE)

@@ -18,11 +18,13 @@ _LINKS = """
 SELECT coalesce(p.pubname, s.slot_name) AS name, p.pubname IS NOT NULL AS has_publication,
        obj_description(p.oid, 'pg_publication') AS comment, s.slot_name IS NOT NULL AS has_slot,
        coalesce(s.active, false) AS active, s.active_pid, s.wal_status,
+       nullif(s.database, current_database()) AS elsewhere,
        pg_wal_lsn_diff(w.lsn, s.restart_lsn)::bigint AS held_bytes,
        pg_wal_lsn_diff(w.lsn, s.confirmed_flush_lsn)::bigint AS lag_bytes, s.safe_wal_size
 FROM (SELECT pubname, oid FROM pg_publication WHERE pubname ~ '^slate_') AS p
 FULL JOIN (SELECT * FROM pg_replication_slots
-           WHERE slot_type = 'logical' AND database = current_database() AND NOT temporary) AS s
+           WHERE slot_type = 'logical' AND NOT temporary
+             AND (database = current_database() OR slot_name = %(name)s)) AS s
   ON s.slot_name = p.pubname
 CROSS JOIN (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                         ELSE pg_current_wal_lsn() END AS lsn) AS w
@@ -46,7 +48,8 @@ class Destination:
 
 @dataclass(frozen=True)
 class Link:
-    """What the source knows of a link. destination: None where no publication tells.
+    """What the source knows of a link. destination: None where no publication tells. elsewhere: the other database of
+    its server that the slot belongs to: a source that was set aside, for one; else None.
 
     held_bytes: of its log, which the slot keeps the server from removing; lag_bytes: which the destination has not
     confirmed; both None where there is no slot. safe_bytes: how much more until the slot is lost; None: no such bound.
@@ -62,6 +65,12 @@ class Link:
     held_bytes: int | None
     lag_bytes: int | None
     safe_bytes: int | None
+    elsewhere: str | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the source has all that a destination needs to follow."""
+        return self.has_publication and self.has_slot and not self.is_lost and self.elsewhere is None
 
     @property
     def is_lost(self) -> bool:
@@ -96,12 +105,17 @@ def describe(destination: Destination) -> str:
 
 def read_links(source: Connection) -> list[Link]:
     """The links that the source has any part of, and every other logical slot of its database."""
-    cursor = source.cursor(row_factory=dict_row)
-    return [_as_link(row) for row in cursor.execute(_LINKS).fetchall()]
+    return _read(source, "")
 
 
 def read_link(source: Connection, name: str) -> Link | None:
-    return next((link for link in read_links(source) if link.name == name), None)
+    """What the source has of one link. Its slot is found in the server's other databases, too."""
+    return next((link for link in _read(source, name) if link.name == name), None)
+
+
+def _read(source: Connection, name: str) -> list[Link]:
+    cursor = source.cursor(row_factory=dict_row)
+    return [_as_link(row) for row in cursor.execute(_LINKS, {"name": name}).fetchall()]
 
 
 def _as_link(row: dict[str, Any]) -> Link:
@@ -116,6 +130,7 @@ def _as_link(row: dict[str, Any]) -> Link:
         row["held_bytes"],
         row["lag_bytes"],
         row["safe_wal_size"],
+        row["elsewhere"],
     )
 
 

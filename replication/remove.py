@@ -17,7 +17,7 @@ from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.identity import read_identity
 from replication import guard, slot, subscription
 from replication.destination import Subscription, read_subscriptions
-from replication.link import Link, link_name, read_links
+from replication.link import Link, link_name, read_link, read_links
 from replication.options import PROGRAM, RemoveOptions
 
 _logger = logging.getLogger(__name__)
@@ -125,8 +125,9 @@ def _survey(options: RemoveOptions, source: Reached | None, destination: Reached
     else:
         name, finding = _name_by_source(links, options.destination)
         findings.append(finding)
-    if source:
-        link = next((one for one in links if one.name == name), None)
+    if source and name:
+        with server_errors(f"say what {source.place} has of the link"):
+            link = read_link(source.connection, name)
         findings.append(_of_source(source, name, link))
     if link and link.active and not own:
         findings.append(_in_use(link) if destination else _alive(f"destination, through slot {name}"))

@@ -133,9 +133,9 @@ def _judge_link(source: Source, destination: Destination) -> tuple[tuple[Action,
         return (), _slot_in_use(link)
     if own and own.hears and not (link and link.active):
         return (), _follows_another(destination)
-    if own and own.enabled and link and link.active and link.has_publication:
+    if own and own.enabled and link and link.active and link.is_usable:
         return (), Finding(f"{destination.place} follows already")
-    if own and own.slot == destination.name and link and link.has_publication and link.has_slot and not link.is_lost:
+    if own and own.slot == destination.name and link and link.is_usable:
         return (Action.POINT,), Finding(f"{destination.place} is set up, but is not connected")
     leftovers = [
         *(["a subscription that hears nothing"] if own else []),

@@ -14,7 +14,7 @@ _CREATE = "CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT
 _KEEP = "SELECT pg_copy_logical_replication_slot({}, {}, false)"
 _DROP = """
 SELECT pg_drop_replication_slot(s.slot_name) FROM pg_replication_slots AS s
-WHERE s.slot_name = %s AND s.slot_type = 'logical' AND s.database = current_database()
+WHERE s.slot_name = %s AND s.slot_type = 'logical'
 """
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
+from init_slate_db.core import guard
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.findings import Finding
@@ -93,6 +94,8 @@ def promote(connection: Connection, backup: Backup) -> int:
             if not (has_dblink and item.kind == "extension"):
                 connection.execute(item.sql.encode())
         connection.execute("UPDATE public.id SET id = %s", (backup.last_id + 1,))
+        # Nothing feeds it any more, so it is let go like by slate-replicate remove.
+        guard.remove(connection)
     return backup.last_id + 1
 
 
