@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from benchmarks import diff, parts, recovery, restore, startup, writers
+from benchmarks import diff, parts, recovery, replication, restore, startup, writers
 from benchmarks.comparison import Comparison
 from benchmarks.report import all_met, print_table
 from benchmarks.servers import running
 
-GROUPS = ("restore", "writers", "memory", "startup", "recover", "diff")
+GROUPS = ("restore", "writers", "memory", "startup", "recover", "diff", "replicate")
 SMALLEST = 1000
 
 
@@ -42,7 +42,9 @@ def main() -> int:
     comparisons: list[Comparison] = []
     if "startup" in groups:
         comparisons += startup.measure(options.rounds)
-    if set(groups) != {"startup"}:
+    if "replicate" in groups:
+        comparisons += replication.measure(options.version, options.events, options.rounds)
+    if set(groups) - {"startup", "replicate"}:
         with running(options.version) as servers:
             if "restore" in groups:
                 comparisons += restore.measure_time(servers, options.events, options.rounds)

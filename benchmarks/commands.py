@@ -13,6 +13,7 @@ from benchmarks.process import Stopwatch, peak_memory, watching_memory
 from benchmarks.servers import Servers
 
 RECOVER = (sys.executable, "-m", "recovery", "--quiet")
+REPLICATE = (sys.executable, "-m", "replication", "--quiet")
 DIFF = (sys.executable, "-m", "recovery.diff", "--quiet")
 # Characters of a failed program's output that are shown.
 LAST_WORDS = 2000

@@ -24,9 +24,10 @@ class Servers:
 
 
 @contextmanager
-def running(version: int) -> Iterator[Servers]:
+def running(version: int, settings: str = "") -> Iterator[Servers]:
     """Starts both servers in a temporary folder; stops and removes them, whatever happens meanwhile.
 
+    :param settings: further lines of their configuration.
     :raises KeyError: this machine does not have PostgreSQL of that version.
     """
     directory = Path(tempfile.mkdtemp(prefix="slate-bench-"))
@@ -35,7 +36,7 @@ def running(version: int) -> Iterator[Servers]:
     clusters = {role: Cluster(directory / role, binaries()[version]) for role in ("source", "backup")}
     try:
         for cluster in clusters.values():
-            cluster.ensure_running(SETTINGS)
+            cluster.ensure_running(SETTINGS + settings)
         yield Servers(
             source=Server(version, clusters["source"]),
             backup=Server(version, clusters["backup"]),
