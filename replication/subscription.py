@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.conninfo import TRAVELLING_OPTIONS
 
 # The command holds a password. As a row of COPY it shows neither in the server's log nor in pg_stat_activity; nor does
-# it where it fails, since an error raised anew has no context.
+# it where it fails, since an error raised anew has no context. A warning would have one.
 _COMMAND_TABLE = "CREATE TEMPORARY TABLE slate_command (command text) ON COMMIT DROP"
 _RUN_COMMAND = """
 DO $body$
@@ -21,12 +22,14 @@ BEGIN
   SELECT c.command INTO STRICT command FROM pg_temp.slate_command AS c;
   EXECUTE command;
 EXCEPTION WHEN OTHERS THEN
-  RAISE EXCEPTION USING MESSAGE = SQLERRM, ERRCODE = SQLSTATE;
+  -- Class 08 is about the way from there to the source; from here it would look like our own connection's end.
+  RAISE EXCEPTION USING MESSAGE = SQLERRM, ERRCODE = CASE WHEN SQLSTATE LIKE '08%' THEN '38000' ELSE SQLSTATE END;
 END
 $body$
 """
 _CREATE = "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH ({})"
 _POINT = "ALTER SUBSCRIPTION {} CONNECTION {}"
+_PROBE = "slate_replicate_probe"
 _FIRST_WITH_PARALLEL = 16
 
 
@@ -76,10 +79,20 @@ def create(
 
 
 def probe(destination: Connection, name: str, conninfo: str) -> None:
-    """Tries whether the destination's server reaches the source, and is let in there to replicate. Leaves nothing."""
-    with destination.transaction(force_rollback=True):
-        settings = ["create_slot = false", "copy_data = false", "enabled = false"]
-        _create(destination, f"{name}_probe", name, conninfo, settings)
+    """Tries whether the destination's server reaches the source, and is let in there to replicate. Leaves nothing.
+
+    :raises psycopg.Error: why it is not let in.
+    """
+    # An option that no server knows is the very last thing that a server looks at before it lets one in. To be let in
+    # would have the destination warn, in its log, of a publication that is not there yet: with the whole command.
+    options = f"{conninfo_to_dict(conninfo).get('options') or ''} -c {_PROBE}=on".strip()
+    settings = ["create_slot = false", "copy_data = false", "enabled = false"]
+    try:
+        with destination.transaction(force_rollback=True):
+            _create(destination, f"{name}_probe", name, make_conninfo(conninfo, options=options), settings)
+    except psycopg.Error as error:
+        if _PROBE not in (error.diag.message_primary or ""):
+            raise
 
 
 def point(destination: Connection, name: str, conninfo: str) -> None:

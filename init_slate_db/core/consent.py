@@ -20,8 +20,14 @@ class Consent:
     dry_run: bool = False
 
     def tell_survey(self, findings: Iterable[Finding]) -> None:
-        """Tells what was found. What to do about that which ends the run stands in its error."""
-        self.tell("Survey", [line for one in findings for line in _lines(one)])
+        """Tells what was found. What to do about the first fact that ends the run stands in the error."""
+        lines: list[str] = []
+        has_ended = False
+        for finding in findings:
+            ends = finding.against is not None and finding.blocking
+            lines += finding.lines()[:1] if ends and not has_ended else finding.lines()
+            has_ended = has_ended or ends
+        self.tell("Survey", lines)
 
     def tell_plan(self, steps: Iterable[str]) -> None:
         """Tells what is planned, step by step."""
@@ -60,7 +66,3 @@ class Consent:
     @property
     def _is_to_be_asked(self) -> bool:
         return self.interactive and not self.yes
-
-
-def _lines(finding: Finding) -> list[str]:
-    return finding.lines()[:1] if finding.blocking else finding.lines()

@@ -1,0 +1,160 @@
+"""slate-replicate status and verify: what they tell of destinations, to people and to programs."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from init_slate_db.core.errors import ExitStatus
+from tests import commands
+from tests.links import COMMAND, Pair, open_pair
+from tests.recovery import ONE_DIRECTION
+from tests.servers import Server, wait_for
+
+
+@pytest.fixture
+def pair(server: Server, backup_server: Server, name: str) -> Iterator[Pair]:
+    """A destination that follows a source of twenty events."""
+    with open_pair(server, backup_server, name) as pair:
+        pair.add()
+        yield pair
+
+
+def as_destination(pair: Pair) -> dict[str, str]:
+    """An environment whose user and password lead to destinations; the source's address has its own."""
+    return pair.destination_server.environment()
+
+
+def status(pair: Pair, *more: str) -> "tuple[int, dict[str, Any]]":
+    """Exit status, and what the JSON says."""
+    arguments = ["status", pair.source_address(), "--format", "json", *more]
+    ended = commands.run(arguments, as_destination(pair), COMMAND)
+    assert ended.stderr == ""
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return ended.returncode, found
+
+
+def hold_back(pair: Pair) -> None:
+    """Switches the subscription off."""
+    with pair.destination() as destination:
+        destination.execute(f"ALTER SUBSCRIPTION {pair.slots()[0]} DISABLE".encode())
+    with pair.source() as source:
+        active = "SELECT FROM pg_replication_slots WHERE active AND database = current_database()"
+        wait_for(lambda: not source.execute(active).rowcount, "the end of the walsender")
+
+
+def test_a_destination_that_follows_is_up_to_date(pair: Pair) -> None:
+    pair.wait_for_event(pair.append())
+    code, found = status(pair)
+    assert code == ExitStatus.DONE
+    assert found["source"] == pair.source_place
+    assert found["highest_id"] == 21
+    (one,) = found["destinations"]
+    assert one["name"] == pair.slots()[0]
+    assert one["place"] == pair.destination_place
+    assert one["state"] == "following"
+    assert one["follows"] is True
+    assert (one["highest_id"], one["lag_events"], one["lag_seconds"]) == (21, 0, 0)
+    assert one["held_bytes"] >= 0
+
+
+def test_one_that_is_switched_off_is_told_with_what_it_lacks(pair: Pair) -> None:
+    hold_back(pair)
+    pair.append(30)
+    code, found = status(pair)
+    assert code == ExitStatus.DIFFERENT
+    (one,) = found["destinations"]
+    assert (one["state"], one["highest_id"], one["lag_events"]) == ("disabled", 20, 30)
+    assert one["lag_seconds"] > 0
+    assert one["lag_bytes"] > 0
+    assert "ENABLE" in one["reason"]
+
+
+@ONE_DIRECTION
+@pytest.mark.parametrize(
+    ("limit", "over"),
+    [("30", False), ("29", True), ("1h", False), ("0s", True), ("1GB", False), ("1kB", True)],
+)
+def test_more_lag_than_allowed_is_told(pair: Pair, limit: str, over: bool) -> None:
+    hold_back(pair)
+    pair.append(30)
+    code, found = status(pair, "--max-lag", limit)
+    assert code == ExitStatus.DIFFERENT
+    assert found["destinations"][0]["over_max_lag"] is over
+
+
+@ONE_DIRECTION
+def test_a_destination_that_cannot_be_asked_is_over_every_limit(pair: Pair) -> None:
+    arguments = ["status", pair.source_address(), "--format", "json", "--max-lag", "1000"]
+    environment = pair.source_server.environment(PGUSER="nobody", PGPASSWORD="wrong")
+    ended = commands.run(arguments, environment, COMMAND)
+    assert ended.returncode == ExitStatus.DIFFERENT
+    (one,) = json.loads(ended.stdout)["destinations"]
+    assert one["state"] == "following"
+    assert one["lag_events"] is None
+    assert "cannot be reached from here" in one["reason"]
+
+
+def test_people_read_the_same(pair: Pair) -> None:
+    pair.wait_for_event(pair.append())
+    arguments = ["status", pair.source_address()]
+    ended = commands.run(arguments, as_destination(pair), COMMAND)
+    assert ended.returncode == ExitStatus.DONE
+    first, empty, state, position, slot = ended.stdout.splitlines()
+    assert first == f"source  {pair.source_place}   highest id 21"
+    assert empty == ""
+    assert state == f"following  {pair.destination_place}"
+    assert position == "  highest id 21: up to date"
+    assert slot.startswith(f"  slot {pair.slots()[0]}: ")
+
+
+@ONE_DIRECTION
+def test_watch_tells_again_until_it_is_interrupted(pair: Pair) -> None:
+    arguments = ["status", pair.source_address(), "--watch", "0.1", "--format", "json"]
+    process = commands.start(arguments, as_destination(pair), COMMAND)
+    assert process.stdout
+    try:
+        assert json.loads(process.stdout.readline())["highest_id"] == 20
+        last = pair.append()
+        while json.loads(process.stdout.readline())["destinations"][0]["highest_id"] < last:
+            pass
+    finally:
+        process.send_signal(2)
+        process.communicate(timeout=30)
+    assert process.returncode == ExitStatus.INTERRUPTED
+
+
+@ONE_DIRECTION
+def test_a_source_that_nobody_follows_has_no_destination(pair: Pair) -> None:
+    assert pair.run("remove", "--yes").returncode == ExitStatus.DONE
+    ended = commands.run(["status", pair.source_address()], as_destination(pair), COMMAND)
+    assert ended.returncode == ExitStatus.DONE
+    assert ended.stdout.endswith("No destination follows it.\n")
+
+
+def test_a_destination_of_the_same_events_is_verified(pair: Pair) -> None:
+    pair.wait_for_event(pair.append(5000))
+    hold_back(pair)
+    pair.append(10)
+    ended = pair.run("verify", "--format", "json")
+    assert ended.returncode == ExitStatus.DONE, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found["identical"] is True
+    assert found["until_id"] == 5020
+    assert found["source"]["highest_id"] == 5030
+    assert found["source"]["digest"] == found["destination"]["digest"]
+
+
+def test_one_changed_event_is_found(pair: Pair) -> None:
+    pair.wait_for_event(pair.append(5000))
+    with pair.destination() as destination:
+        destination.execute("ALTER TABLE events DISABLE TRIGGER refuse_while_following")
+        destination.execute("UPDATE events SET ts = ts + interval '1 microsecond' WHERE id = 4500")
+    ended = pair.run("verify")
+    assert ended.returncode == ExitStatus.DIFFERENT, ended.stderr
+    assert "The first difference is among ids 4,097 to 5,020;" in ended.stdout
+    assert ended.stdout.endswith("different\n")
+    code = pair.run("verify", "--format", "json")
+    assert code.returncode == ExitStatus.DIFFERENT
+    assert json.loads(code.stdout)["first_difference"] == [4097, 5020]
