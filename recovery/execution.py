@@ -260,6 +260,7 @@ class Recovery:
         notes = list(self._survey.notes)
         if self._plan.aside:
             notes.append(f'The database that was there is "{self._plan.aside}" now; drop it when nobody needs it.')
+            notes += replacement.notes_on_slots(self._target, self._plan.aside)
         if self._comparison and not self._comparison.identical:
             notes.append(f"{self._target.place} refuses writers as long as it differs.")
         return tuple(notes)

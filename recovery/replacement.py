@@ -14,6 +14,7 @@ _END_SESSIONS = """
 SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a
 WHERE a.datid = %s AND a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
 """
+_SLOTS = "SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT temporary ORDER BY slot_name"
 # Seconds between two rounds of ending sessions, while PostgreSQL waits (five seconds at most) for them to be gone.
 _ROUND = 0.2
 
@@ -39,6 +40,17 @@ def set_aside(target: Target, new_name: str) -> None:
         finally:
             done.set()
             ender.join()
+
+
+def notes_on_slots(target: Target, aside: str) -> list[str]:
+    """What to know of the slots that a database took with it when it was set aside."""
+    with server_errors("say which slots it has"):
+        slots = target.server.connection.execute(_SLOTS, (aside,)).fetchall()
+    return [
+        f'Slot {name} of "{aside}" still keeps the server from removing log. If its destination is to follow the new'
+        f" source: slate-replicate add. Else: SELECT pg_drop_replication_slot('{name}')."
+        for (name,) in slots
+    ]
 
 
 def _rename(server: Connection, target: Target, new_name: str) -> None:

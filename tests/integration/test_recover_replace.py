@@ -78,6 +78,19 @@ def test_sessions_in_the_old_database_are_told_before_and_ended(site: Site) -> N
         assert caught.value.sqlstate == "57P01"
 
 
+def test_slots_that_went_aside_are_told_with_what_ends_them(site: Site) -> None:
+    slot = f"{site.name}_slot"
+    with site.connect() as source:
+        source.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
+    try:
+        notes = site.recover("--replace")["notes"]
+        (aside,) = site.aside()
+        assert f'Slot {slot} of "{aside}" still keeps the server from removing log.' in " ".join(notes)
+    finally:
+        with site.server.connect() as server:
+            server.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
+
+
 @dataclass
 class Client:
     """A program that connects again and again, and stores an event each time. It never gives up."""
