@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from benchmarks import diff, parts, recovery, replication, restore, startup, writers
+from benchmarks import diff, parts, recovery, replication, restore, scaling, startup, writers
 from benchmarks.comparison import Comparison
 from benchmarks.report import all_met, print_table
 from benchmarks.servers import running
 
 GROUPS = ("restore", "writers", "memory", "startup", "recover", "diff", "replicate")
+SCALING = "scaling"
 SMALLEST = 1000
 
 
@@ -27,7 +28,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=_whole_number(SMALLEST), default=1_000_000, metavar="N",
                         help="events in the backup (default: 1000000)")  # fmt: skip
     parser.add_argument("--rounds", type=_whole_number(1), default=3, metavar="N", help="rounds of turns (default: 3)")
-    parser.add_argument("--only", choices=GROUPS, help="measure this alone")
+    parser.add_argument("--only", choices=(*GROUPS, SCALING), help="measure this alone; scaling, alone, shows growth")
     parser.add_argument("--version", type=int, choices=(15, 18), default=15,
                         help="version of PostgreSQL (default: 15)")  # fmt: skip
     return parser.parse_args()
@@ -39,6 +40,9 @@ def main() -> int:
     groups = [options.only] if options.only else GROUPS
     signal.signal(signal.SIGTERM, _end)
     print(f"PostgreSQL {options.version}, Python {platform.python_version()}, {platform.machine()}")
+    if options.only == SCALING:
+        scaling.report(options.version, options.events)
+        return 0
     comparisons: list[Comparison] = []
     if "startup" in groups:
         comparisons += startup.measure(options.rounds)
