@@ -7,6 +7,8 @@ from init_slate_db.core.digests.extent import Advanced, extent_of, ignore
 from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.digests.side import Range, Side
 from init_slate_db.core.errors import SlateError
+from init_slate_db.core.options import LogOptions
+from init_slate_db.core.progress import progress
 from init_slate_db.core.snapshot import Snapshot
 
 _HIGHEST = "SELECT max(id) FROM public.events"
@@ -68,12 +70,21 @@ def agree(source: Snapshot, destination: Snapshot, jobs: int, advanced: Advanced
     )
 
 
-def check_prefix(source: Snapshot, destination: Snapshot, jobs: int, advanced: Advanced = ignore) -> Agreement:
+def agree_visibly(source: Snapshot, destination: Snapshot, jobs: int, log: LogOptions) -> Agreement:
+    """The same, and shows how far it is."""
+    total = 2 * min(highest_id(source), highest_id(destination))
+    if not total:
+        return agree(source, destination, jobs)
+    with progress("Comparing what both have", total, log) as bar:
+        return agree(source, destination, jobs, bar.advance)
+
+
+def check_prefix(source: Snapshot, destination: Snapshot, jobs: int, log: LogOptions) -> Agreement:
     """Makes sure that the destination is empty, or holds exactly the first events of the source.
 
     :raises SlateError: not-a-prefix; and as agree.
     """
-    found = agree(source, destination, jobs, advanced)
+    found = agree_visibly(source, destination, jobs, log)
     fault = _fault(found)
     if fault:
         raise SlateError(

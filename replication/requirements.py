@@ -10,7 +10,6 @@ from init_slate_db.core.connection import connect, connect_first, pin, server_er
 from init_slate_db.core.creation import survey as creation
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.findings import Finding
-from init_slate_db.core.progress import progress
 from init_slate_db.core.snapshot import Snapshot
 from replication import destination as destinations
 from replication import source as sources
@@ -18,7 +17,7 @@ from replication import subscription
 from replication.destination import Destination
 from replication.link import Link
 from replication.options import PROGRAM, AddOptions
-from replication.prefix import Agreement, check_prefix, highest_id
+from replication.prefix import Agreement, check_prefix
 from replication.shape import check_same_shape
 from replication.source import Source
 
@@ -178,10 +177,8 @@ def _try_way(destination: Destination, conninfo: str) -> Finding:
 
 def _judge_events(options: AddOptions, source: Source, destination: Destination) -> tuple[Agreement | None, Finding]:
     with Snapshot(_again(source.reached)) as ours, Snapshot(_again(destination.reached)) as theirs:
-        total = 2 * min(highest_id(ours), highest_id(theirs))
         try:
-            with progress("Comparing what both have", total, options.log) as bar:
-                found = check_prefix(ours, theirs, options.jobs, bar.advance)
+            found = check_prefix(ours, theirs, options.jobs, options.log)
         except SlateError as error:
             if error.code != "not-a-prefix":
                 raise

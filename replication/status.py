@@ -1,8 +1,10 @@
 """The verb status: how far behind the destinations of a source are."""
 
 import json
+import sys
 import time
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from init_slate_db.core.addresses import reach
@@ -24,8 +26,20 @@ def status(options: StatusOptions) -> ExitStatus:
         return _tell(options, _look(options))
     while True:
         started = time.monotonic()
-        _tell(options, _look(options))
+        found = _look(options)
+        if options.format == "text":
+            _begin_look()
+        _tell(options, found)
         time.sleep(max(0.0, options.watch - (time.monotonic() - started)))
+
+
+def _begin_look() -> None:
+    """Sets one look apart from the one before: on a terminal it takes its place."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().clear()
+    write_result(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _look(options: StatusOptions) -> Standings:

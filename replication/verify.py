@@ -7,10 +7,9 @@ from typing import Any
 from init_slate_db.core.addresses import reach
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
-from init_slate_db.core.progress import progress
 from init_slate_db.core.snapshot import Snapshot
 from replication.options import PROGRAM, VerifyOptions
-from replication.prefix import Agreement, agree, highest_id
+from replication.prefix import Agreement, agree_visibly
 
 
 def verify(options: VerifyOptions) -> ExitStatus:
@@ -24,9 +23,7 @@ def verify(options: VerifyOptions) -> ExitStatus:
             open_snapshots.enter_context(Snapshot(reach(address, PROGRAM)))
             for address in (options.destination, options.source)
         )
-        total = 2 * min(highest_id(source), highest_id(destination))
-        with progress("Comparing events", total, options.log) as bar:
-            found = agree(source, destination, options.jobs, bar.advance)
+        found = agree_visibly(source, destination, options.jobs, options.log)
         places = source.place, destination.place
     write_result(json.dumps(_as_json(found, *places)) if options.format == "json" else _as_text(found, *places))
     return ExitStatus.DONE if found.agrees else ExitStatus.DIFFERENT
