@@ -23,6 +23,10 @@ _logger = logging.getLogger(__name__)
 _PUBLISH = "CREATE PUBLICATION {} FOR TABLE public.events WITH (publish = 'insert', publish_via_partition_root = true)"
 _COMMENT = "COMMENT ON PUBLICATION {} IS {}"
 _IS_PUBLISHED = "SELECT FROM pg_publication WHERE pubname = %s"
+_OWNER = """
+SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c
+WHERE c.oid = 'public.events'::regclass AND has_database_privilege(c.relowner, current_database(), 'CREATE')
+"""
 _HIGHEST = "SELECT coalesce(max(id), 0) FROM public.events"
 # Short enough for a bar to move, long enough to cost nothing.
 _IDS_A_COPY = 50_000
@@ -81,6 +85,9 @@ class Linking:
         with server_errors("publish the events"), connection.transaction():
             if connection.execute(_IS_PUBLISHED, (self._name,)).fetchone() is None:
                 connection.execute(sql.SQL(_PUBLISH).format(name))
+                # Whoever may add a destination may then remove it, also where these are two roles of one owner.
+                for (owner,) in connection.execute(_OWNER).fetchall():
+                    connection.execute(sql.SQL("ALTER PUBLICATION {} OWNER TO {}").format(name, sql.Identifier(owner)))
             connection.execute(sql.SQL(_COMMENT).format(name, describe(described)))
         self._stands = f"the source publishes its events as {self._name}, and nobody follows. {_AGAIN}"
 
