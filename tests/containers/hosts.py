@@ -45,6 +45,7 @@ def two_hosts() -> Iterator[Hosts]:
 
         def server(alias: str) -> PostgresContainer:
             container = PostgresContainer(IMAGE, username="postgres", password=PASSWORD, dbname="postgres", driver=None)
+            container.with_command("postgres -c wal_level=logical")
             return container.with_network(network).with_network_aliases(alias)
 
         with server("source-host") as source, server("backup-host") as backup:
