@@ -7,8 +7,7 @@ from psycopg.rows import dict_row
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, server_errors
-from init_slate_db.core.errors import SlateError
-from init_slate_db.core.findings import Finding
+from init_slate_db.core.findings import Finding, objections
 from init_slate_db.core.identity import read_identity
 from replication.link import link_name
 
@@ -170,9 +169,6 @@ def _judge(place: str, facts: Any, version: int, others: list[Subscription], fai
             "Leave --failover out; after a failover run slate-replicate add again.",
         ),
     ]
-    against = [
-        Finding(text, SlateError(code, f"{place} cannot follow: {text}.", hint=hint))
-        for speaks, code, text, hint in reasons
-        if speaks
+    return objections(f"{place} cannot follow", reasons) or [
+        Finding(f'destination {place}: no other subscription, role "{role}" may subscribe')
     ]
-    return against or [Finding(f'destination {place}: no other subscription, role "{role}" may subscribe')]

@@ -7,8 +7,7 @@ from psycopg.rows import dict_row
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import server_errors
-from init_slate_db.core.errors import SlateError
-from init_slate_db.core.findings import Finding
+from init_slate_db.core.findings import Finding, objections
 from init_slate_db.core.identity import read_identity
 from replication.link import Link, read_link
 
@@ -106,11 +105,6 @@ def _judge(place: str, facts: Any, version: int, link: Link | None, failover: bo
             "Leave --failover out; after a failover run slate-replicate add again.",
         ),
     ]
-    against = [
-        Finding(text, SlateError(code, f"{place} cannot be followed: {text}.", hint=hint))
-        for speaks, code, text, hint in reasons
-        if speaks
-    ]
-    return against or [
+    return objections(f"{place} cannot be followed", reasons) or [
         Finding(f'source {place}: wal_level logical, slots and senders free, role "{role}" may replicate')
     ]

@@ -25,6 +25,22 @@ class Finding:
         return told
 
 
+Reason = tuple[bool, str, str, str]
+"""Whether it holds, its error code, what it says, and what to do about it."""
+
+
+def objections(beginning: str, reasons: Iterable[Reason]) -> list[Finding]:
+    """The reasons that hold, as findings that end the run.
+
+    :param beginning: of their errors, before a colon and the reason.
+    """
+    return [
+        Finding(text, SlateError(code, f"{beginning}: {text}.", hint=hint))
+        for holds, code, text, hint in reasons
+        if holds
+    ]
+
+
 def raise_any(findings: Iterable[Finding]) -> None:
     """:raises SlateError: the first finding that the run ends with."""
     for finding in findings:

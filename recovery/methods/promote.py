@@ -7,7 +7,7 @@ from psycopg.rows import dict_row
 from init_slate_db.core import guard
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
-from init_slate_db.core.findings import Finding
+from init_slate_db.core.findings import Finding, objections
 from init_slate_db.core.sql_files import SqlObject, read_objects
 from recovery.backup import Backup
 
@@ -161,12 +161,9 @@ def _rights(backup: Backup, facts: Any) -> list[Finding]:
             "Have a superuser run: CREATE EXTENSION dblink",
         ),
     ]
-    against = [
-        Finding(text, SlateError(code, f"Backup {place} cannot be promoted: {text}.", hint=hint))
-        for speaks, code, text, hint in reasons
-        if speaks
+    return objections(f"Backup {place} cannot be promoted", reasons) or [
+        Finding(f'role "{role}" may promote the backup')
     ]
-    return against or [Finding(f'role "{role}" may promote the backup')]
 
 
 def _exists(connection: Connection, index: str) -> bool:
