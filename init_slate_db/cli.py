@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.console import configure_logging, write_result
@@ -15,8 +15,13 @@ from init_slate_db.core.program import run
 from init_slate_db.core.sql_files import TableType
 from init_slate_db.options import PROGRAM, Options
 
+if TYPE_CHECKING:
+    from init_slate_db.core.creation.plan import Plan
+
 _NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
 _LONGEST_NAME = 63
+_SMALLEST_PARTITION = 1000
+_LARGEST_PARTITION = 10**15
 _EXAMPLES = """\
   init-slate-db -n events -t source --embedded
   init-slate-db --host db1 --user postgres -n events -t source --dry-run
@@ -40,6 +45,12 @@ def build_parser() -> OptionParser:
         "--roles",
         metavar="PREFIX",
         help="give all rights to roles PREFIX_owner, _writer and so on; none to others",
+    )
+    shared.value_option(
+        group,
+        "--partition-size",
+        metavar="N",
+        help="keep the events of a source in partitions of N ids, made as they are needed",
     )
     group.add_argument("--dry-run", action="store_true", help="validate, show parameters and plan; connect to nothing")
     group.add_argument("--check", action="store_true", help="connect and tell whether it can be done; write nothing")
@@ -81,6 +92,7 @@ def read_options(values: argparse.Namespace, faults: Faults) -> Options:
         check=values.check,
         sql=values.sql,
         embedded=_read_directory(values.embedded),
+        partition_size=_read_partition_size(values.partition_size, values.table_type, faults),
         connection=connection,
     )
 
@@ -114,16 +126,20 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
     return status
 
 
-def _print_script(options: Options) -> None:
-    from init_slate_db.core.creation.plan import make_plan, script
+def _plan(options: Options) -> "Plan":
+    from init_slate_db.core.creation.plan import make_plan
 
-    write_result(script(make_plan(options.name, options.table_type, roles=options.roles)))
+    return make_plan(options.name, options.table_type, roles=options.roles, partition_size=options.partition_size)
+
+
+def _print_script(options: Options) -> None:
+    from init_slate_db.core.creation.plan import script
+
+    write_result(script(_plan(options)))
 
 
 def _print_plan(options: Options) -> None:
-    from init_slate_db.core.creation.plan import make_plan
-
-    steps = [step.title for step in make_plan(options.name, options.table_type, roles=options.roles).steps]
+    steps = [step.title for step in _plan(options).steps]
     lines = [
         "Run parameters",
         *(f"  {label:<10} {value}" for label, value in _parameters(options)),
@@ -148,6 +164,7 @@ def _parameters(options: Options) -> list[tuple[str, str]]:
         ("database", f'"{options.name}"'),
         ("type", options.table_type),
         *([("roles", f'prefix "{options.roles}"')] if options.roles else []),
+        *([("partitions", f"{options.partition_size:,} ids each")] if options.partition_size else []),
         ("server", server),
         ("user", "postgres" if options.embedded else user),
         ("timeout", f"{connection.connect_timeout} ms"),
@@ -176,6 +193,17 @@ def _read_roles(value: object, faults: Faults) -> str:
     if f"{prefix}_".startswith("pg_"):
         faults.add("--roles", f'"{prefix}" makes names that begin with pg_, which PostgreSQL keeps to itself')
     return prefix
+
+
+def _read_partition_size(value: object, table_type: object, faults: Faults) -> int:
+    """The ids of a partition, or 0 without the option."""
+    size = shared.read_whole_number(value, "--partition-size", faults, largest=_LARGEST_PARTITION) or 0
+    if 0 < size < _SMALLEST_PARTITION:
+        faults.add("--partition-size", f'"{size}" is too few ids for a partition: {_SMALLEST_PARTITION} or more')
+    if size and table_type == "destination":
+        # Subscriptions store without firing what would make partitions.
+        faults.add("--partition-size", "is for a source; nothing would make the partitions of a destination")
+    return size
 
 
 def _read_directory(value: str | None) -> Path | None:

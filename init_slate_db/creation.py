@@ -75,7 +75,13 @@ def create(options: Options) -> None:
         raise_any(survey.findings)
         place = f"{host}:{port} as {user} (PostgreSQL {version})"
         _logger.info('Creating %s database "%s" on %s.', options.table_type, options.name, place)
-        plan = make_plan(options.name, options.table_type, roles=options.roles, locale=survey.locale)
+        plan = make_plan(
+            options.name,
+            options.table_type,
+            roles=options.roles,
+            locale=survey.locale,
+            partition_size=options.partition_size,
+        )
         Installation(plan, target.server, target.parameters, target.options).run(survey.leftovers)
     _logger.info('Created %s database "%s".', options.table_type, options.name)
     if cluster:

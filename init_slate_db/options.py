@@ -14,6 +14,7 @@ class Options:
     """The options of init-slate-db.
 
     roles: the prefix of the roles that get the database's rights, or "" for none.
+    partition_size: how many ids a partition of events has; 0: events is no partitioned table.
     embedded: the folder of the private server to use, or None.
     """
 
@@ -24,4 +25,5 @@ class Options:
     check: bool
     sql: bool
     embedded: Path | None
+    partition_size: int
     connection: ConnectionOptions

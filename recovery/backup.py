@@ -18,7 +18,10 @@ _EXTENT = """
 SELECT e.events, e.lowest_id, e.highest_id,
        (SELECT min(f.ts) FROM public.events AS f WHERE f.id = e.lowest_id) AS first_ts,
        (SELECT max(f.ts) FROM public.events AS f WHERE f.id = e.highest_id) AS last_ts,
-       pg_relation_size('public.events') AS bytes,
+       -- A partitioned table is empty itself; one that is not has no tree.
+       pg_relation_size('public.events')
+       + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree('public.events') AS p), 0)::bigint
+       AS bytes,
        EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = 'id'
                WHERE i.indrelid = 'public.events'::regclass AND i.indisunique AND i.indisvalid
                  AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL) AS unique_ids

@@ -18,14 +18,23 @@ class SqlObject:
     sql: str
 
 
-def read_objects(table_type: TableType) -> tuple[SqlObject, ...]:
-    """The objects of a source or a destination, in the order of their installation."""
-    return _read_all({"both", table_type})
+def read_objects(table_type: TableType, *, partitions: bool = False) -> tuple[SqlObject, ...]:
+    """The objects of a source or a destination, in the order of their installation.
+
+    :param partitions: whether events is partitioned, in a source; one function then has the size by a placeholder.
+    """
+    return _read_all({"both", table_type} | _variants(table_type, partitions))
 
 
-def read_objects_with_roles(table_type: TableType) -> tuple[SqlObject, ...]:
+def read_objects_with_roles(table_type: TableType, *, partitions: bool = False) -> tuple[SqlObject, ...]:
     """The same, and among them roles and privileges, whose statements name roles and database by placeholders."""
-    return _read_all({"both", table_type, "both+roles", f"{table_type}+roles"})
+    roles = {"both+roles", f"{table_type}+roles"}
+    return _read_all({"both", table_type} | roles | _variants(table_type, partitions))
+
+
+def _variants(table_type: TableType, partitions: bool) -> set[str]:
+    ending = "+partitions" if partitions else "-partitions"
+    return {f"both{ending}", f"{table_type}{ending}"}
 
 
 def read_following_objects() -> tuple[SqlObject, ...]:

@@ -33,6 +33,7 @@ FROM (SELECT a.id, width_bucket(a.id, %(firsts)s::bigint[]) AS range,
       WHERE a.id <= (%(lasts)s::bigint[])[width_bucket(a.id, %(firsts)s::bigint[])] OFFSET 0) AS e
 GROUP BY e.range
 """
+_IS_PARTITIONED = "SELECT c.relkind = 'p' FROM pg_class AS c WHERE c.oid = 'public.events'::regclass"
 _CONSTRAINT = "; ALTER TABLE public.events ADD CONSTRAINT "
 
 
@@ -146,6 +147,9 @@ def _build_indexes(connection: Connection, builders: Sequence[Connection], progr
     # A constraint locks everybody out, so constraints come first, one after another.
     constraints = [command for command in commands if _CONSTRAINT in command[1]]
     others = [command for command in commands if _CONSTRAINT not in command[1]]
+    if connection.execute(_IS_PARTITIONED).fetchone() == (True,):
+        # PostgreSQL makes up the names of the partitions' indexes, and two builds at once make up the same.
+        builders = builders[:1]
     done = 0
     for share in ([constraints] if constraints else []) + [others]:
         at_once = builders[:1] if share is constraints else builders

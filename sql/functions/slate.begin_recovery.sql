@@ -16,6 +16,9 @@ BEGIN
   INSERT INTO slate.recovery (method, backup, last_id)
   VALUES (begin_recovery.method, begin_recovery.backup, begin_recovery.last_id);
   IF method = 'copy' THEN
+    IF to_regproc('slate.add_partitions') IS NOT NULL THEN
+      PERFORM slate.add_partitions(begin_recovery.last_id);
+    END IF;
     LOCK TABLE public.events IN ACCESS EXCLUSIVE MODE;
     INSERT INTO slate.recovery_command (position, command)
     SELECT c.position, c.command FROM unnest(slate.set_indexes_aside()) WITH ORDINALITY AS c (command, position);

@@ -10,6 +10,9 @@ DECLARE
   command text;
 BEGIN
   highest_id := (slate.survey_backup(connections[1], until_id)).highest_id;
+  IF to_regproc('slate.add_partitions') IS NOT NULL THEN
+    PERFORM slate.add_partitions(highest_id);
+  END IF;
   LOCK TABLE public.events IN ACCESS EXCLUSIVE MODE;
   index_commands := slate.set_indexes_aside();
   notify_command := slate.set_notify_trigger_aside();

@@ -10,7 +10,8 @@ BEGIN
   -- Only those that definition, tablespace and comment bring back whole. The others stay, and cost time alone.
   FOR index IN
     SELECT c.relname AS name, t.spcname AS tablespace, k.oid IS NOT NULL AS is_constraint,
-           CASE WHEN k.oid IS NULL THEN pg_get_indexdef(c.oid)
+           -- That of a partitioned table says ONLY, and would leave the partitions without.
+           CASE WHEN k.oid IS NULL THEN regexp_replace(pg_get_indexdef(c.oid), ' ON ONLY (?=public\.events )', ' ON ')
              ELSE format('ALTER TABLE public.events ADD CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)) END AS definition,
            obj_description(c.oid, 'pg_class') AS comment, obj_description(k.oid, 'pg_constraint') AS constraint_comment
     FROM pg_index AS i
@@ -23,7 +24,8 @@ BEGIN
       AND (k.oid IS NULL OR c.reloptions IS NULL)
       AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND coalesce(a.attstattarget, -1) <> -1)
       AND NOT EXISTS (SELECT FROM pg_depend AS d
-                      WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+                      -- Not the indexes of its partitions, which come and go with it.
+                      WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype NOT IN ('P', 'S')
                          OR d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid AND d.objid <> c.oid
                          OR d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'x'))
     ORDER BY k.oid IS NULL, i.indisprimary DESC, c.oid

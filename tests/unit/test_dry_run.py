@@ -62,7 +62,8 @@ def run_script(script: str, arguments: list[str]) -> "subprocess.CompletedProces
 def objects_of(table_type: TableType) -> list[str]:
     """What the manifest says, read apart from the product."""
     lines = [line.split() for line in MANIFEST.read_text(encoding="utf-8").splitlines() if line[:1] not in ("", "#")]
-    return [path for types, path in lines if types in ("both", table_type)]
+    mine = ("both", table_type, "both-partitions", f"{table_type}-partitions")
+    return [path for types, path in lines if types in mine]
 
 
 @pytest.mark.parametrize("table_type", ["source", "destination"])

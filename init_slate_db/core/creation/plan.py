@@ -50,6 +50,7 @@ def make_plan(
     roles: str = "",
     locale: str = "",
     token: str = "",
+    partition_size: int = 0,
     closing: tuple[Step, ...] = (),
 ) -> Plan:
     """The plan that creates a database.
@@ -57,6 +58,7 @@ def make_plan(
     :param roles: the prefix of the roles that get the database's rights; "": rights are the creator's and PUBLIC's.
     :param locale: a clause of CREATE DATABASE, where the cluster's own locale does not go with UTF8.
     :param token: 16 hexadecimal digits that make the working name unique; random when not given.
+    :param partition_size: how many ids a partition of a source's events has; 0: it is no partitioned table.
     :param closing: further steps inside the database, in the transaction of its objects.
     """
     working_name = WORKING_NAME + (token or secrets.token_hex(8))
@@ -71,7 +73,7 @@ def make_plan(
                 f"CREATE DATABASE {quote_name(working_name)} {options}",
                 Place.SERVER,
             ),
-            *(_role_steps(table_type, roles, working_name) if roles else map(_object_step, read_objects(table_type))),
+            *_object_steps(table_type, roles, working_name, partition_size),
             *closing,
             Step(
                 f'rename it to "{name}"',
@@ -114,7 +116,7 @@ def role_names(prefix: str) -> dict[str, str]:
 def fill_in(sql: str, names: Mapping[str, str]) -> str:
     """Statements of roles and privileges with every placeholder, :"writer" or :'writer', replaced by its name."""
     return re.sub(
-        r""":(["'])([a-z]+)\1""",
+        r""":(["'])([a-z_]+)\1""",
         lambda found: quote_name(names[found[2]]) if found[1] == '"' else _quote_text(names[found[2]]),
         sql,
     )
@@ -124,21 +126,22 @@ def _quote_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _object_step(item: SqlObject) -> Step:
-    return Step(f"{item.kind} {item.name}", item.sql, Place.DATABASE)
-
-
-def _role_steps(table_type: TableType, prefix: str, database: str) -> tuple[Step, ...]:
-    names = role_names(prefix) | {"database": database}
+def _object_steps(table_type: TableType, prefix: str, database: str, partition_size: int) -> tuple[Step, ...]:
+    read = read_objects_with_roles if prefix else read_objects
+    names = role_names(prefix) | {"database": database, "partition_size": str(partition_size)}
     return tuple(
-        Step(_title(item, names), fill_in(item.sql, names), Place.DATABASE)
-        if item.kind in ("role", "privilege")
-        else _object_step(item)
-        for item in read_objects_with_roles(table_type)
+        Step(_title(item, names), fill_in(item.sql, names) if _has_placeholders(item) else item.sql, Place.DATABASE)
+        for item in read(table_type, partitions=partition_size > 0)
     )
 
 
+def _has_placeholders(item: SqlObject) -> bool:
+    return item.kind in ("role", "privilege") or item.name == "slate.partition_size"
+
+
 def _title(item: SqlObject, names: Mapping[str, str]) -> str:
+    if item.kind not in ("role", "privilege"):
+        return f"{item.kind} {item.name}"
     if item.kind == "privilege":
         role, _, table_type = item.name.partition(".")
         return f"privileges of {names.get(role, role)}{f' in a {table_type}' if table_type else ''}"

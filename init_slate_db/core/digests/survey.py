@@ -29,7 +29,11 @@ WHERE i.indrelid = 'public.events'::pg_catalog.regclass AND a.attname = 'id' AND
 """
 _MEASURE = """
 SELECT min(id), max(id),
-       pg_catalog.pg_relation_size('public.events') / pg_catalog.current_setting('block_size')::bigint
+       -- A partitioned table is empty itself; one that is not has no tree.
+       (pg_catalog.pg_relation_size('public.events')
+        + coalesce((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid))
+                    FROM pg_catalog.pg_partition_tree('public.events') p), 0))::bigint
+       / pg_catalog.current_setting('block_size')::bigint
 FROM public.events WHERE id <= %s
 """
 _FIND_NULL = "SELECT EXISTS (SELECT FROM public.events WHERE id IS NULL)"

@@ -1,0 +1,1 @@
+SELECT slate.add_partitions(1);
