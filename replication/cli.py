@@ -253,9 +253,9 @@ def _follow(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
         log=log,
     )
     faults.raise_any(f"{PROGRAM} follow")
-    from replication.following import follow  # type: ignore[import-not-found]
+    from replication.following import follow
 
-    return follow(options)  # type: ignore[no-any-return]
+    return follow(options)
 
 
 def _read_address(values: argparse.Namespace, side: Side, faults: Faults) -> Address:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from psycopg.conninfo import conninfo_to_dict
@@ -95,13 +95,18 @@ def _yielding(connection: ConnectionOptions, named: Mapping[str, object]) -> Con
     )
 
 
-def reach(address: Address, program: str) -> Reached:
+def reach(
+    address: Address,
+    program: str,
+    connecting: Callable[[Parameters, ConnectionOptions], Connection] = connect,
+) -> Reached:
     """Connects to the database of the address.
 
+    :param connecting: how: with patience unless told otherwise.
     :raises SlateError: one of the connection codes.
     """
     parameters = parameters_of(address, program)
-    connection = connect(parameters, address.connection)
+    connection = connecting(parameters, address.connection)
     return Reached(connection, pin(parameters, connection), address.connection)
 
 

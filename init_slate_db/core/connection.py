@@ -118,6 +118,17 @@ def connect(parameters: Parameters, options: ConnectionOptions) -> Connection:
         raise _as_slate_error(failure, parameters) from failure.cause
 
 
+def connect_now(parameters: Parameters, options: ConnectionOptions) -> Connection:
+    """Opens a connection in autocommit mode, at the first attempt or not at all, and asks for nothing.
+
+    :raises SlateError: one of the connection codes.
+    """
+    try:
+        return _attempt(parameters, time.monotonic() + options.connect_timeout / 1000)
+    except _AttemptError as failure:
+        raise _as_slate_error(failure, parameters) from failure.cause
+
+
 def connect_first(parameters: Parameters, options: ConnectionOptions, databases: tuple[str, ...]) -> Connection:
     """Opens a connection to the first of the databases that exists. The parameters then name it."""
     for database in databases:
