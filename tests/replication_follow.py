@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import psycopg
 
 from tests import commands
+from tests.proxy import Proxy
 from tests.recovery import address, digest
 from tests.servers import Server, wait_for
 from tests.slate import create_database
@@ -225,3 +227,83 @@ class Watcher:
                     if lowest != 1 or count != highest or count % TRANSACTION:
                         self.faults.append(f"{count} events, ids {lowest} to {highest}")
             self._ending.wait(0.05)
+
+
+class Service:
+    """Keeps a process that follows running until the block ends, as systemd does: starts it again whenever it ends."""
+
+    def __init__(self, pair: Pair, arguments: Sequence[str]) -> None:
+        self._pair = pair
+        self._arguments = arguments
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+        self._process: Process | None = None
+        self.lines: list[str] = []
+        self.statuses: list[int] = []
+
+    def __enter__(self) -> "Service":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self.kill()
+        self._thread.join(60)
+
+    def kill(self) -> None:
+        """``kill -9`` for the process that there is now."""
+        if self._process:
+            self._process.kill()
+
+    def _keep(self) -> None:
+        while not self._ending.is_set():
+            with self._pair.following(arguments=self._arguments) as running:
+                self._process = running.process
+                while not self._ending.wait(0.02) and running.process.poll() is None:
+                    pass
+            self.statuses.append(running.process.returncode)
+            self.lines += running.lines
+
+
+class Network(Proxy):
+    """A network to a server that a test can cut, and mend again."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._to = server
+        self._open: list[socket.socket] = []
+        self._is_cut = False
+        self.refused = 0
+
+    def __enter__(self) -> "Network":
+        super().__enter__()
+        return self
+
+    def cut(self) -> None:
+        """Ends all connections, and lets no new one through; counts those."""
+        self.refused = 0
+        self._is_cut = True
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    def _pass_on(self, client: socket.socket) -> None:
+        try:
+            if self._is_cut:
+                self.refused += 1
+                raise ConnectionRefusedError
+            upstream = socket.create_connection(("127.0.0.1", self._to.port))
+        except OSError:
+            client.close()
+            return
+        self._open += [client, upstream]
+        back = threading.Thread(target=self._pump, args=(upstream, client, bytes), daemon=True)
+        back.start()
+        self._pump(client, upstream, bytes)
+        back.join()
+        client.close()
+        upstream.close()
