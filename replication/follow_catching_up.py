@@ -96,7 +96,7 @@ class Chase:
             return
         connection = self._destination.connection
         with server_errors(f"set indexes of {self._destination.place} aside"):
-            if not indexes.left(connection) and indexes.set_aside(connection):
+            if indexes.set_aside(connection):
                 self._may_lack_indexes = True
                 _logger.info("The indexes of %s are set aside until it has caught up.", self._destination.place)
 

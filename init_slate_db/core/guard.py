@@ -1,5 +1,10 @@
 """The trigger that keeps others from writing to a destination as long as it follows a source."""
 
+import json
+from collections.abc import Sequence
+
+from psycopg import sql
+
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.sql_files import read_following_objects
 
@@ -7,6 +12,12 @@ _IS_INSTALLED = """
 SELECT EXISTS (SELECT FROM pg_trigger AS t
                WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'refuse_while_following')
 """
+_READ_COMMENT = """
+SELECT obj_description(t.oid, 'pg_trigger') FROM pg_trigger AS t
+WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'refuse_while_following'
+"""
+_COMMENT = "COMMENT ON TRIGGER refuse_while_following ON public.events IS {}"
+_COMMANDS = "indexes_set_aside"
 _REMOVE = """
 DROP TRIGGER IF EXISTS refuse_while_following ON public.events;
 DROP FUNCTION IF EXISTS public.refuse_while_following()
@@ -26,6 +37,27 @@ def install(connection: Connection) -> None:
         connection.execute(item.sql.encode())
 
 
+def keep_indexes(connection: Connection, commands: Sequence[str]) -> None:
+    """Notes in the trigger's comment what brings back indexes that the caller's transaction drops. Empty: nothing."""
+    text = json.dumps({_COMMANDS: list(commands)}) if commands else None
+    connection.execute(sql.SQL(_COMMENT).format(sql.Literal(text)))
+
+
+def kept_indexes(connection: Connection) -> list[str]:
+    """The commands of indexes that are to be brought back still."""
+    row = connection.execute(_READ_COMMENT).fetchone()
+    try:
+        return list(json.loads(row[0])[_COMMANDS]) if row and row[0] else []
+    except (ValueError, KeyError, TypeError):
+        # Somebody's own comment.
+        return []
+
+
 def remove(connection: Connection) -> None:
-    """Has the destination take other writes again, in the caller's transaction. For the owner of events."""
+    """Has the destination take other writes again, in the caller's transaction. For the owner of events.
+
+    Builds the indexes first that are set aside.
+    """
+    for command in kept_indexes(connection):
+        connection.execute(command.encode())
     connection.execute(_REMOVE)
