@@ -54,6 +54,11 @@ class Pair:
         return f"127.0.0.1:{self.destination_server.port}/{self.destination}"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """One without a password: the addresses have theirs."""
+        return {name: value for name, value in self.server.environment().items() if name != "PGPASSWORD"}
+
+    @property
     def arguments(self) -> list[str]:
         return [address(self.server, self.name), address(self.destination_server, self.destination)]
 
@@ -73,7 +78,7 @@ class Pair:
         return int(row[0])
 
     def once(self, *more: str) -> "subprocess.CompletedProcess[str]":
-        return run([*self.arguments, "--once", *more], self.server.environment())
+        return run([*self.arguments, "--once", *more], self.environment)
 
     def follow_once(self, *more: str) -> str:
         """Follows with --once, which must succeed. Returns the result."""
@@ -84,7 +89,7 @@ class Pair:
     @contextmanager
     def following(self, *more: str, arguments: Sequence[str] = ()) -> Iterator["Running"]:
         """A process that follows, until the block ends."""
-        process = start([*(arguments or self.arguments), *more], self.server.environment())
+        process = start([*(arguments or self.arguments), *more], self.environment)
         running = Running(process)
         try:
             yield running

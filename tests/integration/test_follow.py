@@ -1,15 +1,23 @@
 """slate-replicate follow: what it brings, how soon, and how it ends."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from init_slate_db.core.errors import ExitStatus
-from tests.replication_follow import Pair, open_pair
+from tests import servers
+from tests.recovery import ONE_DIRECTION, fill_real
+from tests.replication_follow import TRANSACTION, Pair, open_pair
 from tests.servers import Server, wait_for
+from tests.slate import create_database
+
+Clusters = dict[tuple[int, str], Server]
 
 
 @pytest.fixture
@@ -72,3 +80,117 @@ def test_ctrl_c_and_sigterm_end_it_as_interrupted(pair: Pair) -> None:
             os.kill(running.process.pid, number)
             assert running.end() == ExitStatus.INTERRUPTED
             assert not any("Traceback" in line or "error" in line for line in running.lines)
+
+
+def test_timestamps_and_documents_arrive_exactly(pair: Pair) -> None:
+    with pair.connect() as source:
+        fill_real(source)
+        source.execute("UPDATE id SET id = (SELECT max(id) + 1 FROM events)")
+        source.execute("""
+            SELECT append_events('[{"n": 1.0}, {"n": 1.00}, {"n": 12345678901234567890.12e-20}, null, "ä€😀", []]')
+        """)
+        row = source.execute("SELECT count(*) FROM events WHERE date_trunc('milliseconds', ts) <> ts").fetchone()
+        assert row and row[0] > 0
+    pair.follow_once()
+    assert pair.same_events()
+
+
+def test_a_backlog_is_stored_in_whole_transactions(pair: Pair) -> None:
+    # Neither a batch of 1000 nor any later one ends where a transaction does; one is larger than a batch.
+    pair.append(TRANSACTION, transactions=700)
+    pair.append(5000)
+    pair.append(TRANSACTION, transactions=1700)
+    ended = pair.once("-v")
+    assert ended.returncode == ExitStatus.DONE, ended.stderr
+    ends = [int(end.replace(",", "")) for end in re.findall(r"^Stored events \S+ to (\S+) in", ended.stderr, re.M)]
+    with pair.connect() as source:
+        rows = source.execute("SELECT max(id) FROM events GROUP BY ts").fetchall()
+    assert len(ends) >= 3
+    assert set(ends) <= {last for (last,) in rows}
+    assert pair.same_events()
+
+
+def test_it_tells_how_far_it_is_then_is_quiet(pair: Pair) -> None:
+    pair.append(10)
+    with pair.following("--log-format", "json") as running:
+        running.wait_until_it_follows()
+        pair.wait_for(pair.append(10))
+        told = running.fields()
+    assert [one["message"] for one in told] == [
+        f"Copying what {pair.place} has and {pair.destination_place} lacks.",
+        f"{pair.destination_place} follows.",
+    ]
+    assert told[0]["source"] == pair.place and told[0]["destination"] == pair.destination_place
+    assert told[1]["highest_id"] == 10
+
+
+def test_each_batch_is_told_of_where_one_wants_to_know(pair: Pair) -> None:
+    with pair.following("--log-format", "json", "-v") as running:
+        running.wait_until_it_follows()
+        pair.append(10)
+        running.wait_for_line("Stored events 1 to 10")
+        (told,) = [one for one in running.fields() if "first_id" in one]
+    assert (told["level"], told["first_id"], told["last_id"]) == ("DEBUG", 1, 10)
+
+
+def test_nobody_else_writes_to_a_destination_that_follows(pair: Pair) -> None:
+    pair.append(3)
+    with pair.following() as running:
+        running.wait_until_it_follows()
+        with pair.connect_destination() as connection, pytest.raises(psycopg.Error) as refused:
+            connection.execute("INSERT INTO events VALUES (4, now(), '1')")
+    assert refused.value.sqlstate == "SL005"
+    with pair.connect_destination() as connection, pytest.raises(psycopg.Error) as refused:
+        connection.execute("DELETE FROM events")
+    assert refused.value.sqlstate == "SL005"
+
+
+def test_a_second_one_is_refused(pair: Pair) -> None:
+    with pair.following() as running:
+        running.wait_until_it_follows()
+        ended = pair.once()
+        assert ended.returncode == ExitStatus.REFUSED
+        assert f"error: Another program fills {pair.destination_place}.\n" in ended.stderr
+        pair.wait_for(pair.append(3))
+
+
+def test_one_after_another_takes_over_at_once(pair: Pair) -> None:
+    for _ in range(3):
+        with pair.following() as running:
+            running.wait_until_it_follows()
+            pair.append(5)
+            running.process.kill()
+    pair.follow_once()
+    assert pair.same_events()
+
+
+def test_a_destination_follows_a_destination_by_looking(pair: Pair, clusters: Clusters) -> None:
+    third = clusters[pair.server.version, "backup"]
+    further = Pair(pair.destination_server, third, pair.destination, f"{pair.name}_third")
+    create_database(third, further.destination, "destination")
+    try:
+        with pair.following() as first, further.following() as second:
+            first.wait_until_it_follows()
+            second.wait_for_line("tells nobody of new events; it is asked every 5 s.")
+            further.wait_for(pair.append(5))
+        assert further.same_events()
+    finally:
+        third.drop(further.destination)
+
+
+@ONE_DIRECTION
+@pytest.mark.parametrize("level", ["replica", "minimal"])
+def test_wal_level_does_not_matter(
+    server_directory: Path, server: Server, backup_server: Server, name: str, level: str
+) -> None:
+    settings = f"wal_level = {level}\nmax_wal_senders = 0\n"
+    own = servers.start(server_directory / f"{name}-{level}", server.version, settings)
+    try:
+        with open_pair(own, backup_server, name) as pair, pair.following() as running:
+            with pair.connect() as source:
+                assert source.execute("SHOW wal_level").fetchone() == (level,)
+            running.wait_until_it_follows()
+            pair.wait_for(pair.append(20))
+            assert pair.same_events()
+    finally:
+        own.cluster.stop("immediate")
