@@ -35,19 +35,20 @@ class Ear:
 
         :raises SlateError: connection-lost.
         """
-        self._take(self._source)
+        self._take(self._source, f"tell of new events in {self._source.place}")
         if self._heard:
             return
         with selectors.DefaultSelector() as ready:
-            for reached in (self._source, self._destination):
-                ready.register(reached.connection.fileno(), selectors.EVENT_READ, reached)
-            for key, _ in ready.select(seconds):
-                self._take(key.data)
+            ready.register(self._source.connection.fileno(), selectors.EVENT_READ)
+            ready.register(self._destination.connection.fileno(), selectors.EVENT_READ)
+            ready.select(seconds)
+        self._take(self._source, f"tell of new events in {self._source.place}")
+        self._take(self._destination, f"take new events into {self._destination.place}")
 
-    def _take(self, reached: Reached) -> None:
+    def _take(self, reached: Reached, doing: str) -> None:
         """Takes what has arrived. The end of a connection shows here, too."""
         connection = reached.connection
-        with server_errors(f"wait for news of {reached.place}"):
+        with server_errors(doing):
             connection.pgconn.consume_input()
             while connection.pgconn.notifies():
                 self._heard = True

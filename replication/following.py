@@ -26,6 +26,8 @@ _logger = logging.getLogger(__name__)
 # What passes by itself, or once somebody has seen to it, while a destination goes on following.
 _PASSING = {
     "connection-lost",
+    # As it is for a moment while a source is recovered.
+    "database-missing",
     "disk-full",
     "no-connections-left",
     "no-server",
@@ -48,7 +50,11 @@ def follow(options: FollowOptions) -> ExitStatus:
     attempts: Retrying = Retrying(
         retry=retry_if_exception(follower.outlives), wait=follower.pause, before_sleep=follower.tell, reraise=True
     )
-    attempts(follower.live)
+    try:
+        attempts(follower.live)
+    except KeyboardInterrupt:
+        follower.tell_end()
+        raise
     return ExitStatus.DONE
 
 
@@ -61,6 +67,7 @@ class Follower:
         self._began = False
         self._checked = False
         self._stored = 0
+        self._highest = 0
         self._failures = 0
         self._lost_at = 0.0
 
@@ -112,6 +119,17 @@ class Follower:
             "%s%s Trying again until it works.", error.what, why, extra={"code": error.code, "why": error.why}
         )
 
+    def tell_end(self) -> None:
+        """Says where it stands when it is interrupted."""
+        if self._began:
+            _logger.info(
+                "Interrupted: the destination has the events up to %s. The same command goes on from there.",
+                f"{self._highest:,}",
+                extra={"highest_id": self._highest},
+            )
+        else:
+            _logger.info("Interrupted: nothing was copied. The same command begins again.")
+
     def _go_on(self, highest: int) -> None:
         """Takes that the connections work and that events can be stored."""
         if self._failures:
@@ -123,6 +141,7 @@ class Follower:
                 extra={"seconds": round(seconds, 3), "highest_id": highest},
             )
         self._failures = 0
+        self._highest = highest
         self._began = True
 
     def _check(self, sessions: Sessions, facts: Facts) -> None:

@@ -27,7 +27,7 @@ TRANSACTION = 7
 Connection = psycopg.Connection[tuple[Any, ...]]
 Process = subprocess.Popen[str]
 
-_APPEND = """
+APPEND = """
 SELECT last_id FROM append_events((
   SELECT jsonb_agg(jsonb_build_object(
     'entityName', 'Person', 'entityId', mod(i, 97), 'value', i * 1.50, 'text', 'ä€😀''\\"'))
@@ -73,7 +73,7 @@ class Pair:
         """Stores events in the source, so many in each of so many transactions. Returns the last id."""
         with self.connect() as connection:
             for _ in range(transactions):
-                row = connection.execute(_APPEND, (events,)).fetchone()
+                row = connection.execute(APPEND, (events,)).fetchone()
         assert row
         return int(row[0])
 
@@ -141,6 +141,9 @@ class Running:
         """Waits for its end, and returns the exit status."""
         status = self.process.wait(30)
         self._reader.join(10)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
         return status
 
     def fields(self) -> list[dict[str, Any]]:
@@ -196,7 +199,7 @@ class Writer:
                 for _ in itertools.count():
                     if self._ending.wait(self._pause):
                         return
-                    connection.execute(_APPEND, (TRANSACTION,))
+                    connection.execute(APPEND, (TRANSACTION,))
                     self.transactions += 1
             self._ending.wait(0.05)
 

@@ -74,11 +74,15 @@ def test_a_lost_notification_costs_some_seconds_alone(pair: Pair) -> None:
 
 
 def test_ctrl_c_and_sigterm_end_it_as_interrupted(pair: Pair) -> None:
+    pair.append(7)
     for number in (signal.SIGINT, signal.SIGTERM):
         with pair.following() as running:
             running.wait_until_it_follows()
             os.kill(running.process.pid, number)
             assert running.end() == ExitStatus.INTERRUPTED
+            assert running.lines[-1] == (
+                "Interrupted: the destination has the events up to 7. The same command goes on from there."
+            )
             assert not any("Traceback" in line or "error" in line for line in running.lines)
 
 
