@@ -7,7 +7,6 @@ from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.digests.side import Side
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import LogOptions
-from init_slate_db.core.progress import progress
 from init_slate_db.core.snapshot import Snapshot
 from replication.prefix import check_prefix, highest_id
 
@@ -25,8 +24,7 @@ def check_all(source: Reached, destination: Reached, log: LogOptions) -> None:
         if highest == 0:
             return
         _refuse_ahead(ours, theirs, highest)
-        with progress("Comparing what both have", 2 * highest, log) as bar:
-            check_prefix(ours, theirs, _JOBS, bar.advance)
+        check_prefix(ours, theirs, _JOBS, log)
 
 
 def check_last(source: Reached, destination: Reached) -> None:
