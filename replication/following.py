@@ -66,6 +66,7 @@ class Follower:
         self._holder: Session | None = None
         self._began = False
         self._checked = False
+        self._follows = False
         self._stored = 0
         self._highest = 0
         self._failures = 0
@@ -88,7 +89,9 @@ class Follower:
             if options.once:
                 write_result(self._result(sessions, chase.highest))
                 return
-            _logger.info("%s follows.", sessions.destination.place, extra={"highest_id": chase.highest})
+            if not self._follows:
+                _logger.info("%s follows.", sessions.destination.place, extra={"highest_id": chase.highest})
+                self._follows = True
             _run(chase.go_on, sessions)
 
     def outlives(self, error: BaseException) -> bool:
@@ -116,7 +119,10 @@ class Follower:
         self._lost_at = time.monotonic()
         why = f" ({error.why})" if error.why else ""
         _logger.warning(
-            "%s%s Trying again until it works.", error.what, why, extra={"code": error.code, "why": error.why}
+            "%s%s. Trying again until it works.",
+            error.what.rstrip("."),
+            why,
+            extra={"code": error.code, "why": error.why},
         )
 
     def tell_end(self) -> None:

@@ -114,6 +114,20 @@ def test_a_backlog_is_stored_in_whole_transactions(pair: Pair) -> None:
     assert pair.same_events()
 
 
+@ONE_DIRECTION
+def test_memory_does_not_grow_with_a_transaction(pair: Pair) -> None:
+    peaks = []
+    for events in (2_000, 200_000):
+        pair.append(events)
+        with pair.following() as running:
+            running.wait_until_it_follows()
+            status = Path(f"/proc/{running.process.pid}/status").read_text()
+        peaks.append(int(status.partition("VmHWM:")[2].split()[0]))
+    # The second one is of 25 MB on the network.
+    assert peaks[1] < peaks[0] + 5_000, peaks
+    assert pair.same_events()
+
+
 def test_it_tells_how_far_it_is_then_is_quiet(pair: Pair) -> None:
     pair.append(10)
     with pair.following("--log-format", "json") as running:
