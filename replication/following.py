@@ -153,29 +153,25 @@ class Follower:
     def _check(self, sessions: Sessions, facts: Facts) -> None:
         """Makes sure that the destination holds what the source has, and keeps others from changing that."""
         source, destination = sessions.source, sessions.destination
+        connection = destination.connection
         with server_errors(f"guard {destination.place}"):
-            guarded = guard.is_installed(destination.connection)
-        if guarded or self._checked:
-            prefix.check_last(source, destination)
-        else:
-            prefix.check_all(source, destination, self._options.log)
-        if not guarded:
-            self._guard(sessions, facts)
-        self._checked = True
-
-    def _guard(self, sessions: Sessions, facts: Facts) -> None:
-        place = sessions.destination.place
-        if facts.owns_events:
-            connection = sessions.destination.connection
-            with server_errors(f"guard {place}"), connection.transaction():
-                guard.install(connection)
-        elif not self._checked:
+            guarded = guard.is_installed(connection)
+            # In one transaction, whose lock keeps others from writing meanwhile: a guard says that all was compared.
+            with connection.transaction():
+                if facts.owns_events:
+                    guard.install(connection)
+                if guarded or self._checked:
+                    prefix.check_last(source, destination)
+                else:
+                    prefix.check_all(source, destination, self._options.log)
+        if not (guarded or self._checked or facts.owns_events):
             _logger.warning(
                 'Other writers are not refused by %s: "%s" does not own its events. Once its owner has followed with '
                 "--once, they are.",
-                place,
-                sessions.destination.connection.info.user,
+                destination.place,
+                connection.info.user,
             )
+        self._checked = True
 
     def _result(self, sessions: Sessions, highest: int) -> str:
         return (

@@ -33,6 +33,8 @@ def install(connection: Connection) -> None:
     """Has the destination refuse other writes, in the caller's transaction. For the owner of events."""
     if is_installed(connection):
         return
+    # Of a trigger that somebody dropped by hand, the function is left.
+    connection.execute(_REMOVE)
     for item in read_following_objects():
         connection.execute(item.sql.encode())
 

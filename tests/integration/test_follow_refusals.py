@@ -205,3 +205,11 @@ def test_a_server_that_is_not_there_at_first_ends_it(pair: Pair) -> None:
     ended = run([nobody, pair.arguments[1], "--connect-timeout", "300"], pair.server.environment())
     assert ended.returncode == ExitStatus.FAILED
     assert "error: No PostgreSQL server answers at 127.0.0.1:1.\n" in ended.stderr
+
+
+def test_a_refused_destination_gets_no_guard(pair: Pair) -> None:
+    change_destination(pair, "INSERT INTO events VALUES (1, now(), '1')", guarded=False)
+    for _ in range(2):
+        check_refused(pair, "Events 1 to 1 differ, or some of them are missing.")
+    change_destination(pair, "INSERT INTO events VALUES (2, now(), '1')", guarded=False)
+    assert pair.highest() == 2
