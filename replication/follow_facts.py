@@ -7,8 +7,7 @@ from psycopg.rows import dict_row
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import server_errors
-from init_slate_db.core.errors import SlateError
-from init_slate_db.core.findings import Finding, raise_any
+from init_slate_db.core.findings import Finding, Reason, objections, raise_any
 from init_slate_db.core.identity import read_identity
 from replication.destination import read_subscriptions
 from replication.shape import check_same_shape
@@ -65,49 +64,37 @@ def look(source: Reached, destination: Reached) -> Facts:
 def _judge(places: tuple[str, str], ours: Any, theirs: Any, subscriptions: list[str], same: bool) -> list[Finding]:
     source, destination = places
     role = theirs["role"]
-    reasons = [
-        (same, "same-database", f"{destination} is {source}: the same database.", "", "Name two databases."),
+    of_source: list[Reason] = [
         (
             ours["in_recovery"],
             "read-only",
-            f"{source} cannot be followed.",
-            "It is a standby.",
+            "it is a standby",
             "Name the primary, or all hosts of the cluster: postgresql://one,two/events",
         ),
-        (
-            theirs["in_recovery"],
-            "read-only",
-            f"{destination} cannot follow.",
-            "It is a standby.",
-            "Name its primary.",
-        ),
+    ]
+    of_destination: list[Reason] = [
+        (same, "same-database", "it is the source: the same database", "Name two databases."),
+        (theirs["in_recovery"], "read-only", "it is a standby", "Name its primary."),
         (
             theirs["is_source"],
             "not-a-destination",
-            f"{destination} cannot follow.",
-            "It is a source itself.",
+            "it is a source itself",
             "Name a destination: init-slate-db -t destination makes one.",
         ),
-        (
-            not theirs["unique_ids"],
-            "not-a-destination",
-            f"{destination} cannot follow.",
-            "Its ids have no unique index.",
-            "Make id its primary key.",
-        ),
+        (not theirs["unique_ids"], "not-a-destination", "its ids have no unique index", "Make id its primary key."),
         (
             bool(subscriptions),
             "destination-busy",
-            f"Another program fills {destination}.",
-            f'Subscription "{subscriptions[0] if subscriptions else ""}" does.',
+            f'subscription "{subscriptions[0] if subscriptions else ""}" fills it',
             "Leave it to that one, or end it: slate-replicate remove.",
         ),
         (
             not theirs["may_insert"],
             "no-right",
-            f'The user "{role}" may not store events in {destination}.',
-            "It has no right to INSERT into public.events.",
+            f'role "{role}" may not store events there',
             f'Let its owner run: GRANT INSERT ON public.events TO "{role}"',
         ),
     ]
-    return [Finding(what, SlateError(code, what, why, hint)) for speaks, code, what, why, hint in reasons if speaks]
+    return objections(f"{source} cannot be followed", of_source) + objections(
+        f"{destination} cannot follow", of_destination
+    )

@@ -48,7 +48,7 @@ def test_a_source_is_no_destination(pair: Pair) -> None:
     with open_pair(pair.destination_server, pair.server, f"{pair.name}_other") as other:
         check_refused(
             pair,
-            f"error: {other.place} cannot follow.\n  It is a source itself.\n",
+            f"error: {other.place} cannot follow: it is a source itself.\n",
             arguments=(pair.arguments[0], other.arguments[0]),
         )
 
@@ -56,7 +56,7 @@ def test_a_source_is_no_destination(pair: Pair) -> None:
 def test_a_database_does_not_follow_itself(pair: Pair) -> None:
     check_refused(
         pair,
-        f"error: {pair.destination_place} is {pair.destination_place}: the same database.\n",
+        f"error: {pair.destination_place} cannot follow: it is the source: the same database.\n",
         arguments=(pair.arguments[1], pair.arguments[1]),
     )
 
@@ -75,7 +75,7 @@ def test_further_columns_are_named(pair: Pair) -> None:
 
 def test_a_destination_without_unique_ids_is_refused(pair: Pair) -> None:
     change_destination(pair, "ALTER TABLE events DROP CONSTRAINT events_pkey", guarded=False)
-    check_refused(pair, "Its ids have no unique index.\n  Make id its primary key.\n")
+    check_refused(pair, " cannot follow: its ids have no unique index.\n  Make id its primary key.\n")
 
 
 @pytest.mark.parametrize("guarded", [False, True], ids=["at first", "at a restart"])
@@ -137,9 +137,7 @@ def test_a_destination_that_a_subscription_fills_is_refused(pair: Pair) -> None:
             "CREATE SUBSCRIPTION other CONNECTION 'dbname=nowhere' PUBLICATION other WITH (connect = false)"
         )
         try:
-            check_refused(
-                pair, f"error: Another program fills {pair.destination_place}.\n", '  Subscription "other" does.\n'
-            )
+            check_refused(pair, f'error: {pair.destination_place} cannot follow: subscription "other" fills it.\n')
         finally:
             connection.execute("ALTER SUBSCRIPTION other SET (slot_name = NONE)")
             connection.execute("DROP SUBSCRIPTION other")
@@ -181,15 +179,15 @@ class role:  # noqa: N801
 @pytest.mark.parametrize(
     ("right", "words"),
     [
-        ("SELECT ON TABLE events TO follower", "may not store events in"),
-        ("INSERT ON TABLE events TO follower", "may not read the events of"),
+        ("SELECT ON TABLE events TO follower", '{} cannot follow: role "follower" may not store events there.'),
+        ("INSERT ON TABLE events TO follower", 'The user "follower" may not read the events of {}.'),
     ],
 )
 def test_missing_rights_are_named(pair: Pair, right: str, words: str) -> None:
     with role(pair, "follower", right) as arguments:
         ended = run([*arguments, "--once"], pair.server.environment())
     assert ended.returncode == ExitStatus.FAILED
-    assert f'error: The user "follower" {words} {pair.destination_place}.' in ended.stderr
+    assert f"error: {words.format(pair.destination_place)}\n" in ended.stderr
     assert "Let its owner run: GRANT " in ended.stderr
 
 
