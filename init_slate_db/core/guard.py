@@ -18,6 +18,10 @@ WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'refuse_while_followi
 """
 _COMMENT = "COMMENT ON TRIGGER refuse_while_following ON public.events IS {}"
 _COMMANDS = "indexes_set_aside"
+_OWNER = """
+SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c
+WHERE c.oid = 'public.events'::regclass AND has_schema_privilege(c.relowner, 'public', 'CREATE')
+"""
 _REMOVE = """
 DROP TRIGGER IF EXISTS refuse_while_following ON public.events;
 DROP FUNCTION IF EXISTS public.refuse_while_following()
@@ -37,6 +41,10 @@ def install(connection: Connection) -> None:
     connection.execute(_REMOVE)
     for item in read_following_objects():
         connection.execute(item.sql.encode())
+    # Whoever may write for the owner may then remove it, also where these are two roles.
+    for (owner,) in connection.execute(_OWNER).fetchall():
+        give = sql.SQL("ALTER FUNCTION public.refuse_while_following() OWNER TO {}")
+        connection.execute(give.format(sql.Identifier(owner)))
 
 
 def keep_indexes(connection: Connection, commands: Sequence[str]) -> None:

@@ -114,6 +114,18 @@ def test_the_destinations_server_may_replicate_as_a_role_of_its_own(pair: Pair, 
     assert users == [(roles.follower,)]
 
 
+def test_what_a_superuser_adds_belongs_to_the_owner_of_events(pair: Pair, roles: Roles) -> None:
+    pair.add()
+    with pair.source() as source, pair.destination() as destination:
+        publications = source.execute("SELECT pg_get_userbyid(pubowner) FROM pg_publication").fetchall()
+        guards = destination.execute(
+            "SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE proname = 'refuse_while_following'"
+        ).fetchall()
+    assert publications == [(roles.owner,)]
+    # From 15 on, who owns the database may create in its schema public.
+    assert guards == [(roles.owner,)]
+
+
 def test_passwords_show_nowhere(pair: Pair, roles: Roles) -> None:
     allow(pair, roles)
     before = {server: log(server) for server in (pair.source_server, pair.destination_server)}
