@@ -65,6 +65,7 @@ def _manifest_lines() -> list[str]:
 
 
 def _read(path: str) -> SqlObject:
-    folder, _, name = path.partition("/")
+    folder, _, file = path.partition("/")
+    name = file.removesuffix(".partitioned")
     kind = {"indexes": "index"}.get(folder, folder.removesuffix("s"))
-    return SqlObject(kind, name, (_FOLDER / folder / f"{name}.sql").read_text(encoding="utf-8"))
+    return SqlObject(kind, name, (_FOLDER / folder / f"{file}.sql").read_text(encoding="utf-8"))
