@@ -10,7 +10,7 @@ from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import LogOptions
 
 _LEVELS = {-1: logging.WARNING, 0: logging.INFO, 1: logging.DEBUG, 2: logging.DEBUG}
-_PACKAGES = ("init_slate_db", "recovery", "replication")
+_PACKAGES = ("init_slate_db", "recovery", "replication", "versioning")
 _logger = logging.getLogger(__name__)
 
 

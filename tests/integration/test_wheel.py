@@ -114,6 +114,7 @@ def test_every_sql_file_is_in_the_wheel_and_no_test_is(installed: Installed) -> 
         "init_slate_db",
         "recovery",
         "replication",
+        "versioning",
         f"init_slate_db-{__version__}.dist-info",
     }
 

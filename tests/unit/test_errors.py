@@ -6,10 +6,11 @@ from pathlib import Path
 import init_slate_db
 import recovery
 import replication
+import versioning
 from init_slate_db.core.errors import ERROR_CODES, EXIT_STATUS_MEANINGS, ExitStatus
 
 SOURCE = Path(init_slate_db.__file__).parent
-PACKAGES = (SOURCE, Path(recovery.__file__).parent, Path(replication.__file__).parent)
+PACKAGES = (SOURCE, *(Path(package.__file__ or "").parent for package in (recovery, replication, versioning)))
 REFERENCE = SOURCE.parent / "docs" / "reference.md"
 
 

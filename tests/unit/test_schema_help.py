@@ -1,0 +1,63 @@
+"""What slate-schema and its verbs say of themselves, and that they tell all faults of the options at once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import init_slate_db
+from init_slate_db.core.errors import ExitStatus
+
+ENVIRONMENT = {"PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
+SNAPSHOTS = {(): "help-schema.txt", ("check",): "help-schema-check.txt"}
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Runs the command where no server is named."""
+    words = [sys.executable, "-m", "versioning", *arguments]
+    return subprocess.run(
+        words, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("verb", SNAPSHOTS, ids=["overview", "check"])
+def test_help_is_as_in_the_snapshot(verb: tuple[str, ...]) -> None:
+    # To renew it: COLUMNS=100 NO_COLOR=1 slate-schema check --help >tests/unit/help-schema-check.txt
+    shown = run(*verb, "--help")
+    assert shown.returncode == ExitStatus.DONE
+    assert shown.stdout == Path(__file__).with_name(SNAPSHOTS[verb]).read_text(encoding="utf-8")
+    assert shown.stderr == ""
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert run("--version").stdout == f"slate-schema {init_slate_db.__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(shell: str) -> None:
+    printed = run("--print-completion", shell)
+    assert printed.returncode == ExitStatus.DONE
+    assert printed.stderr == ""
+    for word in ("check", "roles", "log-format"):
+        assert word in printed.stdout
+
+
+def test_all_faults_of_the_options_of_check_are_told_at_once() -> None:
+    ended = run("--port", "0", "check", "--roles", "--format", "xml", "--database=", "stray", "--nothing")
+    assert ended.returncode == ExitStatus.BAD_OPTIONS
+    assert ended.stdout == ""
+    first, *told = ended.stderr.splitlines()
+    assert first == "error: The options are wrong:"
+    for fault in (
+        '--port: "0" is not a whole number from 1 to 65535',
+        "--roles: needs a value",
+        '--format: "xml" is not one of text, json',
+        "--database: needs a value",
+        'arguments: "stray" is one too many',
+        "--nothing: there is no such option",
+    ):
+        assert f"  {fault}" in told
+    assert told[-1] == "  See slate-schema check --help."
+    assert len(told) == 7

@@ -1,0 +1,1 @@
+"""slate-schema: what a database's code and rights are, and how they change."""
