@@ -56,7 +56,7 @@ def test_all_faults_of_the_options_of_check_are_told_at_once() -> None:
         '--format: "xml" is not one of text, json',
         "--database: needs a value",
         'arguments: "stray" is one too many',
-        "--nothing: there is no such option",
+        "--nothing: there is no such option; did you mean --no-input?",
     ):
         assert f"  {fault}" in told
     assert told[-1] == "  See slate-schema check --help."

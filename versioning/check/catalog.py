@@ -6,8 +6,8 @@ from init_slate_db.core.connection import Connection, server_errors
 from versioning.check.facts import Facts, Function, Grant, Kind, Membership, Role, Thing, Trigger, View
 
 # With no schema on the path, names come out with theirs.
-_BEGIN = """
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_SETTINGS = """
 SET LOCAL search_path = ''; SET LOCAL statement_timeout = 0; SET LOCAL quote_all_identifiers = off
 """
 
@@ -138,10 +138,16 @@ def read_facts(connection: Connection) -> Facts:
     with server_errors("tell of its roles and rights"):
         connection.execute(_BEGIN)
         try:
-            return _Reader(connection).read()
+            return read_inside(connection)
         finally:
             if not connection.closed:
                 connection.execute("ROLLBACK")
+
+
+def read_inside(connection: Connection) -> Facts:
+    """The facts as the caller's transaction sees them. Its search_path is empty afterwards."""
+    connection.execute(_SETTINGS)
+    return _Reader(connection).read()
 
 
 class _Reader:

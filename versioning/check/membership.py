@@ -74,19 +74,27 @@ class Graph:
     def _grantable(self, login: str) -> dict[Membership, tuple[str, ...]]:
         """The memberships that the login role does not have, but may give itself now, with the commands."""
         more: dict[Membership, tuple[str, ...]] = {}
-        own = self._facts.roles[login]
         for context in self.contexts(login):
+            first, inherit = self._inheriting(login, context.root)
             for group, chain in self._administered(context.root).items():
-                # Up to 15 who may create roles may also let its own role inherit.
-                inherit = self._facts.version >= 160000 or own.inherit or own.createrole
                 new = Membership(group, login, admin=False, inherit=inherit, set=True)
                 if new in self._of.get(login, ()) or new in more or not self._may_join(login, group):
                     continue
-                command = f"GRANT {quote_name(group)} TO {quote_name(login)}"
+                command = f"{first}GRANT {quote_name(group)} TO {quote_name(login)}"
                 if self._facts.version >= 160000:
                     command += " WITH INHERIT TRUE, SET TRUE"
                 more[new] = in_order((*self.steps(chain), *as_step(context.steps, command)))
         return more
+
+    def _inheriting(self, login: str, root: str) -> tuple[str, bool]:
+        """Whether the login role can have the rights of a group that root gives it, and the command for that."""
+        own = self._facts.roles[login]
+        if self._facts.version >= 160000 or own.inherit:
+            return "", True
+        # Who may create roles may also let its own inherit, but not one that replicates.
+        if self._facts.roles[root].createrole and not own.replication:
+            return f"ALTER ROLE {quote_name(login)} INHERIT; ", True
+        return "", False
 
     def _administered(self, root: str) -> dict[str, Chain]:
         """The roles that this role, as current_user, may give away, with the memberships that lead there."""
