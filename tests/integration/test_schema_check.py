@@ -15,6 +15,7 @@ from init_slate_db.core.sql_files import TableType
 from tests.commands import run as run_command
 from tests.integration.test_roles import create, drop_roles
 from tests.servers import Server
+from tests.slate import create_database, create_original
 
 COMMAND = (sys.executable, "-m", "versioning")
 
@@ -215,3 +216,130 @@ def test_a_change_is_found_named_and_mended_by_the_command(store: Store, change:
             connection.execute(difference["mend"].encode())
     assert told == [store.fill(sentence, database).decode() for sentence in sentences]
     assert checked(server, database)["differences"] == []
+
+
+def ways(report: dict[str, Any], ability: str, role: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = report["abilities"][ability]
+    return [way for way in found if way["role"] == role]
+
+
+def test_it_says_by_which_groups_a_login_role_writes(store: Store) -> None:
+    server, login = store.server, f"{store.prefix}_login_shop"
+    with server.connect() as connection:
+        connection.execute(f"CREATE ROLE {store.prefix}_shops IN ROLE {store.prefix}_writer".encode())
+        connection.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'pw' IN ROLE {store.prefix}_shops".encode())
+        connection.execute(f"CREATE ROLE {store.prefix}_login_nobody LOGIN PASSWORD 'pw'".encode())
+    report = checked(server, store.source)
+    assert ways(report, "write", login) == [
+        {
+            "role": login,
+            "by": "append_events",
+            "holder": f"{store.prefix}_writer",
+            "through": [f"{store.prefix}_shops", f"{store.prefix}_writer"],
+            "steps": [],
+            "elsewhere": [],
+        }
+    ]
+    for ability in ("read", "rewrite", "restore", "replicate", "everything"):
+        assert ways(report, ability, login) == []
+    assert len(ways(report, "listen", login)) == 1
+    assert [
+        one for ability in report["abilities"] for one in ways(report, ability, f"{store.prefix}_login_nobody")
+    ] == []
+    line = f"  {login}: append_events (member of {store.prefix}_shops, which is one of {store.prefix}_writer)"
+    assert line in check(server, store.source).stdout.splitlines()
+    # Who only may connect sees the same.
+    seen = check(server, store.source, PGUSER=login, PGPASSWORD="pw")
+    assert seen.returncode == ExitStatus.DONE, seen.stderr
+    assert line in seen.stdout.splitlines()
+
+
+def test_a_recoverer_restores_and_rewrites_and_nobody_else_does(store: Store) -> None:
+    login = f"{store.prefix}_login_rescue"
+    with store.server.connect() as connection:
+        connection.execute(f"CREATE ROLE {login} LOGIN IN ROLE {store.prefix}_recoverer".encode())
+    report = checked(store.server, store.source)
+    assert [way["by"] for way in ways(report, "restore", login)] == ["restore_events", "slate-recover --method copy"]
+    assert "owns table public.events" in [way["by"] for way in ways(report, "rewrite", login)]
+    superusers = set(report["superusers"])
+    assert {way["role"] for way in report["abilities"]["restore"]} - superusers == {login}
+
+
+def test_a_database_that_lets_a_role_in_only_after_steps_elsewhere_says_so(store: Store) -> None:
+    server, login = store.server, f"{store.prefix}_login_idle"
+    with server.connect() as connection:
+        connection.execute(f"CREATE ROLE {login} LOGIN NOINHERIT PASSWORD 'pw'".encode())
+        connection.execute(f"GRANT {store.prefix}_owner TO {login}".encode())
+        if server.version >= 16:
+            connection.execute(f"GRANT {store.prefix}_owner TO {login} WITH INHERIT FALSE".encode())
+    (way,) = ways(checked(server, store.source), "listen", login)
+    with server.connect(user=login, password="pw") as connection:
+        for step in way["elsewhere"]:
+            connection.execute(step.encode())
+    with server.connect() as superuser:
+        try:
+            with server.connect(store.source, user=login, password="pw") as connection:
+                assert connection.execute("SELECT current_user").fetchone() == (login,)
+        finally:
+            superuser.execute(f"REVOKE CONNECT ON DATABASE {store.source} FROM {login}".encode())
+            superuser.execute(f"DROP ROLE {login}".encode())
+
+
+@pytest.mark.parametrize("table_type", ["source", "destination"])
+def test_without_roles_no_model_is_in_force_and_the_status_is_0(
+    server: Server, name: str, table_type: TableType
+) -> None:
+    create_database(server, name, table_type)
+    report = checked(server, name)
+    assert (report["kind"], report["roles"], report["differences"]) == (table_type, None, [])
+    shown = check(server, name).stdout.splitlines()
+    assert shown[-1] == "no model is in force: this database was not made with --roles"
+
+
+def test_the_originals_database_is_told_as_what_it_is(server: Server, name: str) -> None:
+    create_original(server, name)
+    login = f"{name}_login"
+    with server.connect(name) as connection:
+        connection.execute(f"CREATE ROLE {login} LOGIN".encode())
+        try:
+            connection.execute(f"GRANT SELECT, UPDATE ON id TO {login}".encode())
+            connection.execute(f"GRANT INSERT, DELETE ON events TO {login}".encode())
+            report = checked(server, name)
+            assert (report["kind"], report["code"]) == ("source", "its functions are the original's")
+            by = {ability: [way["by"] for way in ways(report, ability, login)] for ability in report["abilities"]}
+            assert by["write"] == ["insert_events", "INSERT on public.events"]
+            assert by["read"] == by["restore"] == []
+            assert by["rewrite"] == ["UPDATE on public.id"]
+            # Its trigger does not fire for replicas.
+            if server.version >= 15:
+                connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {login}".encode())
+                by_then = [way["by"] for way in ways(checked(server, name), "rewrite", login)]
+                assert by_then == ["DELETE on public.events, which nothing refuses", "UPDATE on public.id"]
+                connection.execute(f"SET SESSION AUTHORIZATION {login}".encode())
+                connection.execute("SET session_replication_role = replica")
+                connection.execute("DELETE FROM events")
+                connection.execute("RESET SESSION AUTHORIZATION")
+        finally:
+            connection.execute(f"DROP OWNED BY {login}".encode())
+            connection.execute(f"DROP ROLE {login}".encode())
+
+
+def test_a_database_that_is_no_event_store_is_told_as_such(server: Server, name: str) -> None:
+    with server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    report = checked(server, name)
+    assert (report["kind"], report["roles"], report["differences"]) == ("other", None, [])
+    assert report["abilities"]["everything"]
+
+
+def test_a_check_writes_nothing(store: Store) -> None:
+    with store.server.connect(store.source) as connection:
+        before = connection.execute(
+            "SELECT pg_current_xact_id_if_assigned(), txid_snapshot_xmax(txid_current_snapshot())"
+        )
+        first = before.fetchone()
+        checked(store.server, store.source)
+        after = connection.execute(
+            "SELECT pg_current_xact_id_if_assigned(), txid_snapshot_xmax(txid_current_snapshot())"
+        )
+        assert after.fetchone() == first

@@ -4,6 +4,7 @@ Each example makes roles, memberships, owners and rights in a transaction, asks 
 one login role try: by itself, and by all that it can switch to and give itself. Nothing of that is ever committed.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from versioning.check.catalog import read_inside
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+# Each takes about a second. While working on the check, set more.
+EXAMPLES_A_VERSION = int(os.environ.get("SLATE_CHECK_EXAMPLES", "25"))
 DATABASE = "check_truth"
 # The first one logs in and tries.
 ROLES = ("truth_0", "truth_1", "truth_2", "truth_3")
@@ -111,7 +114,7 @@ ATTEMPTS = (
     ),
     # A transaction that has written makes no slot, which is looked at behind the right.
     Attempt("SELECT pg_catalog.pg_create_logical_replication_slot('mine', 'pgoutput')", ("REPLICATION",), ("25001",)),
-    Attempt("COPY (SELECT 1) TO PROGRAM 'true'", ("runs programs on the server",)),
+    Attempt("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null'", ("runs programs on the server",)),
     Attempt("COPY (SELECT 1) TO '/nowhere/at/all'", ("writes files on the server",), ("58P01",)),
     Attempt("COPY pg_temp.mine FROM '/nowhere/at/all'", ("reads the files of the server",), ("58P01",)),
 )
@@ -194,7 +197,7 @@ def gifts(version: int) -> list[str]:
     options = " WITH INHERIT TRUE, SET TRUE" if version >= 16 else ""
     given = [f"GRANT {group} TO {SUBJECT}{options}" for group in (*ROLES[1:], *OF_POSTGRESQL)]
     given.append(f"ALTER ROLE {SUBJECT} INHERIT")
-    for role in (*ROLES, "postgres"):
+    for role in ROLES:
         for right in RIGHTS:
             given.append(f"GRANT {right} TO {role}")
         for thing in ("TABLE public.events", "TABLE public.id", "SCHEMA public", "SCHEMA slate", "TABLE public.peek"):
@@ -232,7 +235,7 @@ def works(connection: Connection, attempt: Attempt, steps: Sequence[str]) -> boo
     return True
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES_A_VERSION, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(example=EXAMPLES)
 def test_it_says_that_something_could_be_done_if_and_only_if_it_works(
     superuser: Connection, server: Server, example: Example
@@ -255,7 +258,9 @@ def test_it_says_that_something_could_be_done_if_and_only_if_it_works(
         explore(superuser, server.version)
         switches = [switch for switch in SWITCHES if works(superuser, Attempt(switch, ()), [])]
         for attempt in ATTEMPTS:
-            told = any(way.by in attempt.ways or way.by == "superuser" for way in ways)
+            # What the trigger refuses, it refuses a superuser too, who has to disable it first.
+            guarded = "nothing refuses" in attempt.ways[0]
+            told = any(way.by in attempt.ways or (way.by == "superuser" and not guarded) for way in ways)
             assert told == could(superuser, attempt, switches), f"{attempt.statement}: {[way.by for way in ways]}"
 
 
