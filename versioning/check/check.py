@@ -6,7 +6,7 @@ from init_slate_db.core.connection import Connection
 from versioning.check.abilities import find_ways
 from versioning.check.catalog import read_facts
 from versioning.check.differences import find_differences
-from versioning.check.facts import SCHEMA_SLATE, Facts
+from versioning.check.facts import SCHEMA_SLATE, Facts, Function
 from versioning.check.mending import Difference
 from versioning.check.model import find_prefix, read_functions, read_model, table_type_of
 from versioning.check.report import Report
@@ -55,7 +55,7 @@ def _code(facts: Facts, kind: str) -> str:
 def _not_judged(facts: Facts) -> list[str]:
     """What this says nothing of, or what it could not look into."""
     told = ["pg_hba.conf, passwords, and who knows them", "roles of other databases, and what these lead to"]
-    definers = [one.thing.name for one in facts.functions if one.definer and not _is_known(one.schema, one.name)]
+    definers = [one.thing.name for one in facts.functions if one.definer and not _is_known(one)]
     if definers:
         told.append(f"what functions with their owners' rights do: {', '.join(definers)}")
     if facts.row_security:
@@ -65,5 +65,7 @@ def _not_judged(facts: Facts) -> list[str]:
     return told
 
 
-def _is_known(schema: str, name: str) -> bool:
-    return any((one.schema, one.name) == (schema, name) for one in read_functions("source"))
+def _is_known(function: Function) -> bool:
+    """Whether the function is one of ours, or comes with PostgreSQL's own extensions."""
+    ours = {(one.schema, one.name) for one in read_functions("source")}
+    return function.of_extension or (function.schema, function.name) in ours

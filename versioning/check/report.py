@@ -97,10 +97,16 @@ def _ability_lines(report: Report, ability: Ability) -> list[str]:
     for way in report.ways:
         if way.ability == ability and way.role not in report.superusers:
             by.setdefault((way.role, _how(way)), []).append(way.by)
-    lines = [f"  {_printable(role)}: {', '.join(acts)}{_printable(how)}" for (role, how), acts in by.items()]
+    lines = [f"  {_printable(role)}: {', '.join(_telling(acts))}{_printable(how)}" for (role, how), acts in by.items()]
     if everybody:
         lines.insert(0, f"  every role that may connect: {', '.join(sorted(everybody))} (PUBLIC)")
     return lines
+
+
+def _telling(acts: list[str]) -> list[str]:
+    """The acts without those that the owner of events can do anyway: the programs get them all."""
+    owns = [act for act in acts if act.startswith("owns ")]
+    return owns if any(act.startswith("owns table ") for act in owns) else acts
 
 
 def _how(way: Way) -> str:
