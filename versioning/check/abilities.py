@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from init_slate_db.core.creation.plan import quote_name
 from versioning.check.acts import Ability, Act, list_acts
 from versioning.check.facts import Facts, database_thing
-from versioning.check.membership import Chain, Context, Graph, in_order
-from versioning.check.standing import Index, Reach, Reason, Standing
+from versioning.check.membership import Chain, Context, Graph
+from versioning.check.standing import Index, Reason, Standing
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,6 @@ class _Login:
         plain = Graph(self._facts)
         extended = plain.extended(name)
         self._places = [(graph, context) for graph in (plain, extended) for context in graph.contexts(name)]
-        roles: dict[str, tuple[str, ...]] = {}
-        for graph, context in self._places:
-            for role, chain in context.rights.items():
-                steps = in_order((*graph.steps(chain), *context.steps))
-                if role not in roles or len(steps) < len(roles[role]):
-                    roles[role] = steps
-        self._reach = Reach(roles)
 
     def ways(self, acts: list[Act]) -> list[Way]:
         entry = self._entry()
@@ -105,7 +98,7 @@ class _Login:
         return None
 
     def _standing(self, graph: Graph, context: Context, *, granting: bool) -> Standing:
-        return Standing(self._index, graph, context, self._reach, granting=granting)
+        return Standing(self._index, graph, context, self._places, granting=granting)
 
 
 def _groups(chain: Chain) -> tuple[str, ...]:

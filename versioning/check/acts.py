@@ -186,10 +186,8 @@ def _rewriting(facts: Facts) -> Iterator[Act]:
         if schema in facts.owners:
             yield Act("rewrite", f"owns schema {schema.name}", partial(_owns, thing=schema))
             yield Act("rewrite", f"CREATE on schema {schema.name}", partial(_creates, schema=schema))
-    for _, functions in sorted(_guarding(facts).items()):
-        others = f" and {len(functions) - 1} other functions" if len(functions) > 1 else ""
-        by = f"owns function {functions[0].thing.name}{others}"
-        yield Act("rewrite", by, partial(_owns, thing=functions[0].thing))
+    for thing in _guarding(facts):
+        yield Act("rewrite", f"owns function {thing.name}", partial(_owns, thing=thing))
     for table in (EVENTS.name, *facts.children):
         thing = Thing("table", table)
         yield Act("rewrite", f"TRIGGER on {table}", partial(_on_table, table=thing, privilege="TRIGGER"))
@@ -204,15 +202,14 @@ def _rewriting(facts: Facts) -> Iterator[Act]:
                 yield Act("rewrite", f"{privilege} on {thing.name}", partial(_alters, table=thing, privilege=privilege))
 
 
-def _guarding(facts: Facts) -> dict[str, list[Function]]:
-    """The functions of the event store by owner: who owns one can replace it."""
-    found: dict[str, list[Function]] = {}
+def _guarding(facts: Facts) -> list[Thing]:
+    """The functions of the event store: who owns one can replace it."""
     names = {"append_events", "insert_events", "notify_event_insert", "filter_sql_command", "restore_events"}
-    for function in facts.functions:
-        ours = function.schema == "slate" or (function.schema == "public" and function.name in names)
-        if ours and not function.of_extension:
-            found.setdefault(facts.owners[function.thing], []).append(function)
-    return found
+    return [
+        one.thing
+        for one in facts.functions
+        if not one.of_extension and (one.schema == "slate" or (one.schema == "public" and one.name in names))
+    ]
 
 
 def _guard(facts: Facts, table: str, change: str) -> str:

@@ -104,9 +104,13 @@ def _ability_lines(report: Report, ability: Ability) -> list[str]:
 
 
 def _telling(acts: list[str]) -> list[str]:
-    """The acts without those that the owner of events can do anyway: the programs get them all."""
-    owns = [act for act in acts if act.startswith("owns ")]
-    return owns if any(act.startswith("owns table ") for act in owns) else acts
+    """The acts in short: of several functions the first, and nothing that the owner of events can do anyway."""
+    if any(act.startswith("owns table ") for act in acts):
+        acts = [act for act in acts if act.startswith("owns ")]
+    functions = [act for act in acts if act.startswith("owns function ")]
+    if len(functions) < 3:
+        return acts
+    return [*(act for act in acts if act not in functions), f"{functions[0]} and {len(functions) - 1} others"]
 
 
 def _how(way: Way) -> str:

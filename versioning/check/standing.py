@@ -1,10 +1,10 @@
 """What one way to work allows: rights, ownership and attributes, each with the reason why it is so."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from init_slate_db.core.creation.plan import quote_name
-from versioning.check.facts import PUBLIC, Facts, Grant, Thing
+from versioning.check.facts import Facts, Grant, Thing
 from versioning.check.membership import Chain, Context, Graph, as_step, in_order
 
 _SQL_KINDS = {"database": "DATABASE", "schema": "SCHEMA", "table": "TABLE", "function": "FUNCTION"}
@@ -32,11 +32,8 @@ class Reason:
     superuser: bool = False
 
 
-@dataclass(frozen=True)
-class Reach:
-    """Whose rights a login role can come by in all its ways, each with the commands that lead there."""
-
-    roles: Mapping[str, tuple[str, ...]]
+# All ways to work that a login role has, each with the memberships that it goes by.
+Places = Sequence[tuple[Graph, Context]]
 
 
 class Index:
@@ -53,21 +50,24 @@ class Index:
 
 
 class Standing:
-    """One way to work of one login role. granting: whether owners' right to give rights away counts too."""
+    """One way to work of one login role. places: all of its ways.
 
-    def __init__(self, index: Index, graph: Graph, context: Context, reach: Reach, *, granting: bool) -> None:
+    granting: whether what it may give to itself in any of them counts too, as an owner or with GRANT OPTION.
+    """
+
+    def __init__(self, index: Index, graph: Graph, context: Context, places: Places, *, granting: bool) -> None:
         self.facts = index.facts
         self._index = index
         self._graph = graph
         self._context = context
-        self._reach = reach
+        self._places = places
         self._granting = granting
         self.root = self.facts.roles[context.root]
 
     def as_role(self, role: str) -> "Standing":
         """The standing inside a function that runs with the rights of the role, after the same steps."""
         context = Context(role, self._context.steps, self._graph.inherited(role))
-        return Standing(self._index, self._graph, context, self._reach, granting=self._granting)
+        return Standing(self._index, self._graph, context, self._places, granting=self._granting)
 
     def has(self, thing: Thing, privilege: str, column: str = "") -> Reason | None:
         """Why there is the privilege on a thing, or on a column of it; None: there is not."""
@@ -122,16 +122,31 @@ class Standing:
         """Why it can come by the privilege: from the owner, or from one that may pass it on."""
         if thing.kind not in _SQL_KINDS or thing not in self.facts.owners:
             return None
-        givers = [self.facts.owners[thing]]
+        givers = {self.facts.owners[thing]}
         for grant in (*self._index.grants(thing, "", privilege), *self._column_grants(thing, privilege, column)):
-            givers += [grant.grantee] if grant.grantable else []
-        for giver in givers:
-            if giver in self._reach.roles and giver != PUBLIC:
-                columns = f" ({quote_name(column)})" if column else ""
-                kind = _SQL_KINDS[thing.kind]
-                grant_it = f"GRANT {privilege}{columns} ON {kind} {thing.name} TO {quote_name(self._context.root)}"
-                return Reason(giver, (), in_order((*as_step(self._reach.roles[giver], grant_it), *self._context.steps)))
-        return None
+            givers |= {grant.grantee} if grant.grantable else set()
+        columns = f" ({quote_name(column)})" if column else ""
+        command = f"GRANT {privilege}{columns} ON {_SQL_KINDS[thing.kind]} {thing.name}"
+        return any_of(*(self._given_at(place, givers, thing, command) for place in self._places))
+
+    def _given_at(self, place: tuple[Graph, Context], givers: set[str], thing: Thing, command: str) -> Reason | None:
+        """Why it can come by a privilege by a command that one of its ways to work may give."""
+        graph, context = place
+        giver = next((role for role in context.rights if role in givers), None)
+        if self.facts.roles[context.root].superuser:
+            giver = context.root
+        if giver is None:
+            return None
+        steps = in_order((*graph.steps(context.rights.get(giver, ())), *context.steps))
+        command = f"{command} TO {quote_name(self._context.root)}"
+        if thing in self.facts.schemas:
+            # Who has no way to the name cannot give anything of it away.
+            schema = Thing("schema", self.facts.schemas[thing])
+            named = Standing(self._index, graph, context, self._places, granting=True).has(schema, "USAGE")
+            if named is None:
+                return None
+            steps = in_order((*named.steps, *steps))
+        return Reason(giver, (), in_order((*as_step(steps, command), *self._context.steps)))
 
 
 def all_of(*reasons: Reason | None) -> Reason | None:
