@@ -44,7 +44,7 @@ def _code(facts: Facts, kind: str) -> str:
         return "it has no functions of an event store"
     if SCHEMA_SLATE not in facts.owners:
         return "its functions are the original's" if facts.function("public", "insert_events") else "no functions"
-    expected = read_functions("source")
+    expected = read_functions("source", facts)
     live = [facts.function(one.schema, one.name) for one in expected]
     other = [one.name for one, found in zip(expected, live, strict=True) if not found or found.body != one.body]
     if not other:
@@ -55,7 +55,7 @@ def _code(facts: Facts, kind: str) -> str:
 def _not_judged(facts: Facts) -> list[str]:
     """What this says nothing of, or what it could not look into."""
     told = ["pg_hba.conf, passwords, and who knows them", "roles of other databases, and what these lead to"]
-    definers = [one.thing.name for one in facts.functions if one.definer and not _is_known(one)]
+    definers = [one.thing.name for one in facts.functions if one.definer and not _is_known(one, facts)]
     if definers:
         told.append(f"what functions with their owners' rights do: {', '.join(definers)}")
     if facts.row_security:
@@ -65,7 +65,7 @@ def _not_judged(facts: Facts) -> list[str]:
     return told
 
 
-def _is_known(function: Function) -> bool:
+def _is_known(function: Function, facts: Facts) -> bool:
     """Whether the function is one of ours, or comes with PostgreSQL's own extensions."""
-    ours = {(one.schema, one.name) for one in read_functions("source")}
+    ours = {(one.schema, one.name) for one in read_functions("source", facts)}
     return function.of_extension or (function.schema, function.name) in ours

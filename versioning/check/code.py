@@ -1,12 +1,12 @@
 """What differs from the model in the code that guards the rights: tables, functions, triggers, rules, row security."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from init_slate_db.core.creation.plan import quote_name
 from init_slate_db.core.sql_files import read_object
 from versioning.check.facts import EVENTS, Facts, Function, Thing, Trigger
 from versioning.check.mending import Difference, as_owner
-from versioning.check.model import FunctionModel, Model, TriggerModel, trigger_shape
+from versioning.check.model import PARTITION_SIZE, FunctionModel, Model, TriggerModel, trigger_shape
 
 _PINNED = "search_path=pg_catalog, pg_temp"
 
@@ -102,31 +102,38 @@ def _unpinned(facts: Facts, model: Model) -> Iterator[Difference]:
 
 
 def _triggers(facts: Facts, model: Model) -> Iterator[Difference]:
-    expected = {one.name: one for one in model.triggers}
-    live = {one.name: one for one in facts.triggers if one.table == EVENTS.name}
+    yield from _triggers_on(EVENTS.name, model.triggers, facts, model)
+    if any((one.schema, one.name) == PARTITION_SIZE for one in model.functions):
+        for child in facts.children:
+            yield from _triggers_on(child, [one.on(child) for one in model.triggers], facts, model)
+
+
+def _triggers_on(table: str, triggers: Iterable[TriggerModel], facts: Facts, model: Model) -> Iterator[Difference]:
+    expected = {one.name: one for one in triggers}
+    live = {one.name: one for one in facts.triggers if one.table == table}
     for name, trigger in live.items():
         if name not in expected:
-            mend = f"DROP TRIGGER {quote_name(name)} ON {EVENTS.name};"
-            yield Difference("trigger", f"trigger {name} on {EVENTS.name} is none of this version's", mend)
+            mend = f"DROP TRIGGER {quote_name(name)} ON {table};"
+            yield Difference("trigger", f"trigger {name} on {table} is none of this version's", mend)
         else:
             yield from _trigger(trigger, expected[name], model)
     for name, one in expected.items():
         if one.required and name not in live:
-            what = f"trigger {name} on {EVENTS.name} is missing"
+            what = f"trigger {name} on {table} is missing"
             yield Difference("trigger", what, as_owner(model.owner, one.sql))
 
 
 def _trigger(live: Trigger, expected: TriggerModel, model: Model) -> Iterator[Difference]:
-    name = live.name
+    name, table = live.name, live.table
     if trigger_shape(live.definition) != expected.shape:
-        drop = f"DROP TRIGGER {name} ON {EVENTS.name};\n"
-        what = f"trigger {name} on {EVENTS.name} is another than this version's: {live.definition}"
+        drop = f"DROP TRIGGER {name} ON {table};\n"
+        what = f"trigger {name} on {table} is another than this version's: {live.definition}"
         yield Difference("trigger", what, drop + as_owner(model.owner, expected.sql))
     elif live.enabled != expected.enabled:
         state = {"D": "disabled", "R": "enabled for replicas alone", "O": "not enabled for replicas", "A": "always on"}
         always = "ALWAYS " if expected.enabled == "A" else ""
-        what = f"trigger {name} on {EVENTS.name} is {state[live.enabled]}"
-        yield Difference("trigger", what, f"ALTER TABLE {EVENTS.name} ENABLE {always}TRIGGER {name};")
+        what = f"trigger {name} on {table} is {state[live.enabled]}"
+        yield Difference("trigger", what, f"ALTER TABLE {table} ENABLE {always}TRIGGER {name};")
 
 
 def _rules(facts: Facts, model: Model) -> Iterator[Difference]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from init_slate_db.core.creation.plan import fill_in, role_names
 from init_slate_db.core.sql_files import SqlObject, TableType, read_following_objects, read_objects_with_roles
@@ -15,6 +15,8 @@ _GRANT = re.compile(
 _DEFINER = re.compile(r"^ALTER FUNCTION (?P<name>[\w.]+)\(.*?\) SECURITY DEFINER;", re.MULTILINE)
 _FUNCTION = re.compile(r"(?P<head>CREATE FUNCTION .*?)AS \$function\$(?P<body>.*?)\$function\$;", re.DOTALL)
 _SETTING = re.compile(r"^SET (?P<name>\w+) = (?P<value>.+)$", re.MULTILINE)
+PARTITION_SIZE = ("slate", "partition_size")
+_SIZE = re.compile(r"RETURN '(?P<size>[0-9]+)'")
 # The catalog has a value without its quotes.
 _QUOTE = "'"
 _TRIGGER = re.compile(
@@ -44,6 +46,11 @@ class TriggerModel:
     enabled: str
     required: bool
     sql: str
+
+    def on(self, table: str) -> "TriggerModel":
+        """The same on a partition."""
+        shape = tuple(table if part == EVENTS.name else part for part in self.shape)
+        return replace(self, shape=shape, sql=self.sql.replace(EVENTS.name, table))
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def read_model(table_type: TableType, prefix: str, facts: Facts) -> Model:
     """The model for the database of the facts."""
     roles = role_names(prefix)
     names = roles | {"database": facts.database.strip('"').replace('""', '"')}
-    items = read_objects_with_roles(table_type)
+    items = _objects(table_type, facts)
     privileges = "\n".join(fill_in(item.sql, names) for item in items if item.kind == "privilege")
     definers = {found["name"].removeprefix("public.") for found in _DEFINER.finditer(privileges)}
     following = read_following_objects() if table_type == "destination" else ()
@@ -112,9 +119,21 @@ def trigger_shape(definition: str) -> tuple[str, ...]:
     return (found["timing"], " OR ".join(events), found["table"], found["level"], found["function"])
 
 
-def read_functions(table_type: TableType) -> tuple[FunctionModel, ...]:
+def read_functions(table_type: TableType, facts: Facts) -> tuple[FunctionModel, ...]:
     """The functions of a database of this type without roles."""
-    return tuple(_function(item, False) for item in read_objects_with_roles(table_type) if item.kind == "function")
+    return tuple(_function(item, False) for item in _objects(table_type, facts) if item.kind == "function")
+
+
+def _objects(table_type: TableType, facts: Facts) -> tuple[SqlObject, ...]:
+    """What the database is made of; whether its events are in partitions, and of which size, it says itself."""
+    live = facts.function(*PARTITION_SIZE)
+    found = _SIZE.search(live.body) if live else None
+    items = read_objects_with_roles(table_type, partitions=found is not None)
+    if found is None:
+        return items
+    filled = {"partition_size": found["size"]}
+    name = ".".join(PARTITION_SIZE)
+    return tuple(replace(item, sql=fill_in(item.sql, filled)) if item.name == name else item for item in items)
 
 
 def _tables(items: tuple[SqlObject, ...]) -> list[SqlObject]:
