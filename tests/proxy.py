@@ -34,14 +34,43 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = str(self._listener.getsockname()[1])
         self.connections = 0
+        self._open = threading.Event()
+        self._open.set()
+        self._refuses = False
+        self._ends: set[socket.socket] = set()
+
+    def cut(self) -> None:
+        """Lets nothing through any more, as a cut network does: neither end hears of it, and what is sent, waits."""
+        self._open.clear()
+
+    def mend(self) -> None:
+        """Lets all through again, what has waited first."""
+        self._open.set()
+
+    def reset(self) -> None:
+        """Ends all connections, and refuses new ones until ``accept_again``."""
+        self._refuses = True
+        for end in list(self._ends):
+            # Both directions: the other end hears of it at once.
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def accept_again(self) -> None:
+        self._refuses = False
 
     def __enter__(self) -> "Proxy":
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        self.close()
+
+    def close(self) -> None:
+        """Answers no more, as a host whose server is gone."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.mend()
 
     def _accept(self) -> None:
         while True:
@@ -49,6 +78,9 @@ class Proxy:
                 client = self._listener.accept()[0]
             except OSError:
                 return
+            if self._refuses:
+                client.close()
+                continue
             self.connections += 1
             answer = self._answer(self.connections)
             target, arguments = (self._refuse, (client, answer)) if answer else (self._pass_on, (client,))
@@ -66,18 +98,25 @@ class Proxy:
             client.sendall(answer)
 
     def _pass_on(self, client: socket.socket) -> None:
-        upstream = socket.create_connection(("127.0.0.1", self._server.port))
+        self._open.wait()
+        try:
+            upstream = socket.create_connection(("127.0.0.1", self._server.port))
+        except OSError:
+            client.close()
+            return
+        self._ends |= {client, upstream}
         back = threading.Thread(target=self._pump, args=(upstream, client, self._rewrite), daemon=True)
         back.start()
         self._pump(client, upstream, self._rewrite_back)
         back.join()
+        self._ends -= {client, upstream}
         client.close()
         upstream.close()
 
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                self._open.wait()
                 sink.sendall(change(data))
         # Also where the source was killed, so that the other end hears of it.
         with suppress(OSError):

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
-from init_slate_db.core.embedded import SUPERUSER, Cluster, find_binaries
+from init_slate_db.core.embedded import SUPERUSER, Cluster, find_binaries, free_port
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 # No fsync: the tests kill processes, never machines. A short checkpoint-free life and small caches make starts quick.
@@ -118,6 +119,18 @@ class Server:
         """Starts the server again, after ``kill`` or a stop, on the same port."""
         self.cluster.start()
 
+    def set(self, **settings: str) -> None:
+        """Changes settings that take no restart."""
+        with self.connect() as connection:
+            for name, value in settings.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+            connection.execute("SELECT pg_reload_conf()")
+
+    def promote(self) -> None:
+        """Makes a standby a primary; returns when it can be written to."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_promote()")
+
 
 def _has_processes(data: Path) -> bool:
     """Whether any process still works in the data folder, as every server process does."""
@@ -136,3 +149,40 @@ def start(directory: Path, version: int, settings: str = "") -> Server:
     cluster = Cluster(directory, binaries()[version])
     cluster.ensure_running(SETTINGS + settings)
     return Server(version, cluster)
+
+
+def start_standby(directory: Path, primary: Server, settings: str = "") -> Server:
+    """Makes and starts a standby of the primary; it streams when this returns.
+
+    Its name is that of the folder: its slot on the primary is called so, and synchronous_standby_names may name it.
+    """
+    cluster = Cluster(directory, binaries()[primary.version])
+    cluster._make_directory()
+    # Two files: the standby's own user reads the one, and the tests the other.
+    secret = f"*:*:*:{SUPERUSER}:{primary.password}\n"
+    passfile = directory / "primary.pgpass"
+    cluster._write(passfile, secret)
+    cluster._write(cluster.pgpass, secret, shared=False)
+    name = directory.name.replace("-", "_")
+    conninfo = make_conninfo(
+        host="127.0.0.1",
+        port=primary.port,
+        user=SUPERUSER,
+        dbname="postgres",
+        application_name=name,
+        passfile=str(passfile),
+    )
+    copied = cluster._run(
+        cluster.binaries / "pg_basebackup",
+        *("-D", str(cluster.data), "-d", conninfo, "-R", "-C", "-S", name, "-X", "stream", "-c", "fast"),
+    )
+    assert copied.returncode == 0, copied.stderr
+    with (cluster.data / "postgresql.auto.conf").open("a") as file:
+        # -R leaves the database out before version 17, and the name of the application.
+        file.write(f"primary_conninfo = '{conninfo}'\n{settings}\n")
+    cluster._set_port(free_port())
+    cluster.start()
+    streams = "SELECT FROM pg_stat_replication WHERE application_name = %s AND state = 'streaming'"
+    with primary.connect() as connection:
+        wait_for(lambda: connection.execute(streams, (name,)).rowcount, "the standby to stream")
+    return Server(primary.version, cluster)
