@@ -43,6 +43,8 @@ def connection_string(source: Reached, overrides: Mapping[str, Any]) -> str:
     names = ("host", "port", "user", "dbname", *TRAVELLING_OPTIONS)
     parameters = {name: ours[name] for name in names if ours.get(name)}
     parameters.setdefault("host", info.host)
+    # The driver has tried the hosts of a cluster one by one, so the connection knows of its own alone.
+    parameters |= source.cluster
     if info.password:
         parameters["password"] = info.password
     if "user" in overrides and "password" not in overrides:

@@ -34,18 +34,18 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = str(self._listener.getsockname()[1])
         self.connections = 0
-        self._open = threading.Event()
-        self._open.set()
+        self._passes = threading.Event()
+        self._passes.set()
         self._refuses = False
         self._ends: set[socket.socket] = set()
 
     def cut(self) -> None:
         """Lets nothing through any more, as a cut network does: neither end hears of it, and what is sent, waits."""
-        self._open.clear()
+        self._passes.clear()
 
     def mend(self) -> None:
         """Lets all through again, what has waited first."""
-        self._open.set()
+        self._passes.set()
 
     def reset(self) -> None:
         """Ends all connections, and refuses new ones until ``accept_again``."""
@@ -98,7 +98,7 @@ class Proxy:
             client.sendall(answer)
 
     def _pass_on(self, client: socket.socket) -> None:
-        self._open.wait()
+        self._passes.wait()
         try:
             upstream = socket.create_connection(("127.0.0.1", self._server.port))
         except OSError:
@@ -116,7 +116,7 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                self._open.wait()
+                self._passes.wait()
                 sink.sendall(change(data))
         # Also where the source was killed, so that the other end hears of it.
         with suppress(OSError):

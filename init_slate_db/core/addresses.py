@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -34,11 +34,15 @@ class Address:
 
 @dataclass(frozen=True)
 class Reached:
-    """An open connection to a database, and what leads to the very same server again."""
+    """An open connection to a database, and what leads to the very same server again.
+
+    cluster: libpq's host and port, where several hosts were named; this is one of them.
+    """
 
     connection: Connection
     parameters: Parameters
     options: ConnectionOptions
+    cluster: Parameters = field(default_factory=dict)
 
     @property
     def host_and_port(self) -> str:
@@ -107,7 +111,14 @@ def reach(
     """
     parameters = parameters_of(address, program)
     connection = connecting(parameters, address.connection)
-    return Reached(connection, pin(parameters, connection), address.connection)
+    return Reached(connection, pin(parameters, connection), address.connection, _several_hosts(parameters))
+
+
+def _several_hosts(parameters: Parameters) -> Parameters:
+    """Host and port as they were named, by libpq's own variables, too. Empty: not several."""
+    host = parameters.get("host") or os.environ.get("PGHOST", "")
+    port = parameters.get("port") or os.environ.get("PGPORT")
+    return {"host": host} | ({"port": port} if port else {}) if "," in host else {}
 
 
 def parameters_of(address: Address, program: str) -> Parameters:
