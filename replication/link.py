@@ -20,7 +20,9 @@ SELECT coalesce(p.pubname, s.slot_name) AS name, p.pubname IS NOT NULL AS has_pu
        coalesce(s.active, false) AS active, s.active_pid, s.wal_status,
        nullif(s.database, current_database()) AS elsewhere,
        pg_wal_lsn_diff(w.lsn, s.restart_lsn)::bigint AS held_bytes,
-       pg_wal_lsn_diff(w.lsn, s.confirmed_flush_lsn)::bigint AS lag_bytes, s.safe_wal_size
+       pg_wal_lsn_diff(w.lsn, s.confirmed_flush_lsn)::bigint AS lag_bytes, s.safe_wal_size,
+       -- From 17 on there is such a column.
+       coalesce((to_jsonb(s) ->> 'failover')::boolean, false) AS failover
 FROM (SELECT pubname, oid FROM pg_publication WHERE pubname ~ '^slate_') AS p
 FULL JOIN (SELECT * FROM pg_replication_slots
            WHERE slot_type = 'logical' AND NOT temporary
@@ -53,6 +55,7 @@ class Link:
 
     held_bytes: of its log, which the slot keeps the server from removing; lag_bytes: which the destination has not
     confirmed; both None where there is no slot. safe_bytes: how much more until the slot is lost; None: no such bound.
+    failover: whether standbys of the source keep the slot, too.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Link:
     lag_bytes: int | None
     safe_bytes: int | None
     elsewhere: str | None = None
+    failover: bool = False
 
     @property
     def is_usable(self) -> bool:
@@ -131,6 +135,7 @@ def _as_link(row: dict[str, Any]) -> Link:
         row["lag_bytes"],
         row["safe_wal_size"],
         row["elsewhere"],
+        row["failover"],
     )
 
 

@@ -12,6 +12,8 @@ from init_slate_db.core.connection import Connection, connect, lift_timeouts, se
 # As PostgreSQL 14 knows it; later ones take it, too.
 _CREATE = "CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT"
 _KEEP = "SELECT pg_copy_logical_replication_slot({}, {}, false)"
+# A subscription that takes a slot as it is does not tell it that standbys are to have it, too.
+_SURVIVE = "ALTER_REPLICATION_SLOT {} (FAILOVER true)"
 _DROP = """
 SELECT pg_drop_replication_slot(s.slot_name) FROM pg_replication_slots AS s
 WHERE s.slot_name = %s AND s.slot_type = 'logical'
@@ -27,13 +29,16 @@ class Moment:
         self._sender = sender
         self._temporary = temporary
 
-    def keep(self, name: str) -> None:
+    def keep(self, name: str, *, failover: bool) -> None:
         """Makes a lasting slot: from here on the source keeps its log until a destination has confirmed it.
 
+        :param failover: whether standbys of the source are to keep it, too.
         :raises SlateError: what the source says.
         """
         with server_errors("make the slot"):
             self._sender.execute(sql.SQL(_KEEP).format(self._temporary, name))
+            if failover:
+                self._sender.execute(sql.SQL(_SURVIVE).format(sql.Identifier(name)))
 
 
 @contextmanager

@@ -23,7 +23,8 @@ SELECT current_user AS role, pg_is_in_recovery() AS in_recovery, current_setting
        (SELECT r.rolsuper OR r.rolreplication FROM pg_roles AS r WHERE r.rolname = current_user) AS may_replicate,
        (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c
         WHERE c.oid = 'public.events'::regclass) AS owns_events,
-       has_database_privilege(current_database(), 'CREATE') AS may_create
+       has_database_privilege(current_database(), 'CREATE') AS may_create,
+       coalesce(current_setting('synchronized_standby_slots', true), '') AS waits_for
 """
 
 
@@ -105,6 +106,11 @@ def _judge(place: str, facts: Any, version: int, link: Link | None, failover: bo
             "Leave --failover out; after a failover run slate-replicate add again.",
         ),
     ]
-    return objections(f"{place} cannot be followed", reasons) or [
-        Finding(f'source {place}: wal_level logical, slots and senders free, role "{role}" may replicate')
-    ]
+    against = objections(f"{place} cannot be followed", reasons)
+    if against:
+        return against
+    found = [Finding(f'source {place}: wal_level logical, slots and senders free, role "{role}" may replicate')]
+    if failover:
+        waits_for = f"wait for {facts['waits_for']}" if facts["waits_for"] else "may get ahead of every standby"
+        found.append(Finding(f"destinations with --failover {waits_for} (synchronized_standby_slots there)"))
+    return found
