@@ -4,8 +4,10 @@ import logging
 import time
 from dataclasses import replace
 
+import psycopg
+
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import connect, server_errors
+from init_slate_db.core.connection import connect
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.creation.install import Installation
@@ -29,6 +31,8 @@ _TITLES = {
 # How long, in seconds, a new subscription is given to connect before it is said not to have.
 _PATIENCE = 15
 _POLL = 0.05
+_NOTHING = "nothing was changed."
+_CREATED = "the destination is made, and does not follow. Run the same command again to go on."
 
 
 def add(options: AddOptions) -> ExitStatus:
@@ -37,7 +41,7 @@ def add(options: AddOptions) -> ExitStatus:
     :raises SlateError: what speaks against it, or what stopped it; a log line before tells what stands.
     """
     consent = Consent(options.yes, options.destination.connection.interactive, options.dry_run)
-    stands = "nothing was changed."
+    stands = _NOTHING
     try:
         with look(options) as survey:
             consent.tell_survey(survey.findings)
@@ -50,11 +54,13 @@ def add(options: AddOptions) -> ExitStatus:
                 consent.ask()
             stands = ""
             if survey.creation is None:
-                return _carry_out(options, survey)
+                return _carry_out(options, survey, _NOTHING)
             _create(survey)
+            stands = _CREATED
         with look(replace(options, create=False)) as survey:
             raise_any(survey.findings)
-            return _carry_out(options, survey)
+            stands = ""
+            return _carry_out(options, survey, _CREATED)
     except KeyboardInterrupt:
         if stands:
             _logger.warning("Interrupted: %s", stands)
@@ -70,10 +76,10 @@ def _create(survey: Survey) -> None:
         Installation(plan, connection, server.parameters, server.options).run(survey.creation.survey.leftovers)
 
 
-def _carry_out(options: AddOptions, survey: Survey) -> ExitStatus:
+def _carry_out(options: AddOptions, survey: Survey, stands: str) -> ExitStatus:
     assert survey.source and survey.destination
     source, destination = survey.source.place, survey.destination.place
-    copied = Linking(options, survey).run()
+    copied = Linking(options, survey, stands).run()
     name = survey.destination.name
     link = f"link {name}"
     if not survey.actions:
@@ -89,11 +95,15 @@ def _carry_out(options: AddOptions, survey: Survey) -> ExitStatus:
 def _is_connected(source: Reached, name: str) -> bool:
     """Whether the destination's server has come for its slot; waits for it for a while."""
     deadline = time.monotonic() + _PATIENCE
-    with server_errors("say who is connected"):
-        while True:
+    try:
+        while time.monotonic() < deadline:
             link = read_link(source.connection, name)
             if link and link.active:
                 return True
-            if time.monotonic() > deadline:
-                return False
             time.sleep(_POLL)
+    except psycopg.Error:
+        _logger.debug("The source does not say who is connected.", exc_info=True)
+    except KeyboardInterrupt:
+        _logger.warning("Interrupted: the destination follows, as soon as it has connected.")
+        raise
+    return False

@@ -9,6 +9,7 @@ from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.findings import Finding, objections
 from init_slate_db.core.identity import read_identity
+from replication import guard
 from replication.link import link_name
 
 _FIRST_WITH_SUBSCRIBERS = 16
@@ -63,7 +64,8 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Destination:
-    """A destination. name: of its link. subscription: the link's own; None where there is none."""
+    """A destination. name: of its link. subscription: the link's own; None where there is none.
+    filled: whether another session fills it."""
 
     reached: Reached
     version: int
@@ -72,6 +74,7 @@ class Destination:
     findings: tuple[Finding, ...]
     subscription: Subscription | None
     is_superuser: bool
+    filled: bool
 
     @property
     def place(self) -> str:
@@ -88,12 +91,13 @@ def look(reached: Reached, *, failover: bool) -> Destination:
         identity = read_identity(connection)
         facts: Any = connection.cursor(row_factory=dict_row).execute(_FACTS).fetchone()
         subscriptions = read_subscriptions(connection)
+        facts["filled"] = guard.is_held(connection)
     version = connection.info.server_version // 10000
     name = link_name(connection.info.dbname, identity)
     others = [one for one in subscriptions if one.name != name]
     own = next((one for one in subscriptions if one.name == name), None)
     findings = _judge(reached.place, facts, version, others, failover)
-    return Destination(reached, version, identity, name, tuple(findings), own, facts["is_superuser"])
+    return Destination(reached, version, identity, name, tuple(findings), own, facts["is_superuser"], facts["filled"])
 
 
 def read_subscriptions(connection: Connection) -> list[Subscription]:
@@ -155,6 +159,12 @@ def _judge(place: str, facts: Any, version: int, others: list[Subscription], fai
             "not-replicating",
             "its max_logical_replication_workers is 0",
             "Raise it there, and restart that server.",
+        ),
+        (
+            facts["filled"],
+            "destination-busy",
+            "another program fills it, slate-replicate add or follow",
+            "Wait for it, or stop it. When its process was killed, its server notices within seconds.",
         ),
         (
             bool(others),

@@ -1,5 +1,9 @@
 """What keeps everybody but replication from writing to a destination that follows a source."""
 
+from contextlib import suppress
+
+import psycopg
+
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.guard import install, is_installed, remove
@@ -31,6 +35,9 @@ def hold(connection: Connection, place: str) -> None:
             why="slate-replicate add or follow is at work there.",
             hint="Wait for it, or stop it. When its process was killed, its server notices within seconds.",
         )
+    # Else the server would build indexes to their end for a client that was killed. Not every system can tell.
+    with server_errors(f"watch over the session in {place}"), suppress(psycopg.errors.InvalidParameterValue):
+        connection.execute("SET client_connection_check_interval = '1s'")
 
 
 def is_held(connection: Connection) -> bool:

@@ -36,7 +36,8 @@ _AGAIN = "Run the same command again to go on."
 class Linking:
     """One run of the plan."""
 
-    def __init__(self, options: AddOptions, survey: Survey) -> None:
+    def __init__(self, options: AddOptions, survey: Survey, stands: str) -> None:
+        """stands: what is there so far, to be told where it is stopped before it has changed anything."""
         assert survey.source and survey.destination
         self._options = options
         self._survey = survey
@@ -44,7 +45,7 @@ class Linking:
         self._destination = survey.destination
         self._name = survey.destination.name
         self._copied = 0
-        self._stands = "nothing was changed."
+        self._stands = stands
         self._actions: dict[Action, Callable[[], None]] = {
             Action.CLEAR: self._clear,
             Action.PUBLISH: self._publish,
@@ -82,6 +83,7 @@ class Linking:
         described = Described(info.host, info.port, info.dbname, self._destination.identity)
         name = sql.Identifier(self._name)
         connection = self._source.reached.connection
+        self._stands = f"the source publishes its events as {self._name}, or not yet, and nobody follows. {_AGAIN}"
         with server_errors("publish the events"), connection.transaction():
             if connection.execute(_IS_PUBLISHED, (self._name,)).fetchone() is None:
                 connection.execute(sql.SQL(_PUBLISH).format(name))
@@ -103,7 +105,7 @@ class Linking:
                 with server_errors(f"fill {self._destination.place}"), writer.transaction():
                     self._fill(moment.reader, writer, before)
                     kept = True
-                    moment.keep(self._name)
+                    moment.keep(self._name, failover=self._options.failover)
                     self._subscribe(writer)
                     self._stands = f"the destination follows, or does not follow yet. {_AGAIN}"
                     # Should the commit's answer not reach us, the subscription may be there, and need it.

@@ -1,5 +1,6 @@
 """What `add` finds on both sides, and what is to be done about it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,10 @@ from replication.options import PROGRAM, AddOptions
 from replication.prefix import Agreement, check_prefix
 from replication.shape import check_same_shape
 from replication.source import Source
+
+# How long, in seconds, sessions that have lost their purpose are given to end.
+_PATIENCE = 5
+_POLL = 0.1
 
 
 class Action(Enum):
@@ -99,8 +104,7 @@ def _survey_creation(options: AddOptions, source: Reached, open_connections: Exi
 
 
 def _survey(options: AddOptions, source_reached: Reached, destination_reached: Reached) -> Survey:
-    destination = destinations.look(destination_reached, failover=options.failover)
-    source = sources.look(source_reached, destination.name, failover=options.failover)
+    source, destination = _look_at_both(options, source_reached, destination_reached)
     findings = [*source.findings, *destination.findings]
     if source.identity == destination.identity:
         findings.append(_same_database(source))
@@ -109,6 +113,8 @@ def _survey(options: AddOptions, source_reached: Reached, destination_reached: R
         return known
     check_same_shape(source.reached.connection, source.place, destination.reached.connection, destination.place)
     actions, finding = _judge_link(source, destination)
+    if options.failover and not finding.against and Action.COPY not in actions and not _survives(source.link):
+        finding = _not_kept_by_standbys(destination)
     findings.append(finding)
     if finding.against:
         return replace(known, findings=tuple(findings))
@@ -119,6 +125,25 @@ def _survey(options: AddOptions, source_reached: Reached, destination_reached: R
         agreement, finding = _judge_events(options, source, destination)
         findings.append(finding)
     return replace(known, findings=tuple(findings), actions=actions, agreement=agreement, conninfo=conninfo)
+
+
+def _look_at_both(
+    options: AddOptions, source_reached: Reached, destination_reached: Reached
+) -> tuple[Source, Destination]:
+    """The facts of both, once what passes within seconds has passed."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        destination = destinations.look(destination_reached, failover=options.failover)
+        source = sources.look(source_reached, destination.name, failover=options.failover)
+        if not _may_pass(source.link, destination) or time.monotonic() > deadline:
+            return source, destination
+        time.sleep(_POLL)
+
+
+def _may_pass(link: Link | None, destination: Destination) -> bool:
+    """Whether a session is at work that a failover, a killed command or a dropped subscription has left to its end."""
+    own, is_active = destination.subscription, bool(link and link.active)
+    return destination.filled or (is_active and not own) or (not is_active and bool(own and own.hears))
 
 
 def _same_database(source: Source) -> Finding:
@@ -155,7 +180,20 @@ def _slot_in_use(link: Link) -> Finding:
 
 def _follows_another(destination: Destination) -> Finding:
     text = f"{destination.place} follows another source"
-    hint = f"To let it go there: slate-replicate remove with that source and {destination.place}."
+    hint = (
+        f"To let it go there: slate-replicate remove with that source and {destination.place}. Where that source is cut"
+        " off or has failed over: again in a minute, when the destination has noticed (wal_receiver_timeout)."
+    )
+    return Finding(text, SlateError("destination-busy", f"{text}.", hint=hint))
+
+
+def _survives(link: Link | None) -> bool:
+    return bool(link and link.failover)
+
+
+def _not_kept_by_standbys(destination: Destination) -> Finding:
+    text = f"{destination.place} follows already, by a slot that standbys do not keep"
+    hint = "slate-replicate remove, then add with --failover: what it has is not copied again."
     return Finding(text, SlateError("destination-busy", f"{text}.", hint=hint))
 
 
