@@ -1,6 +1,7 @@
 """Why a subscription does not get on."""
 
 from contextlib import closing
+from itertools import takewhile
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import connect, server_errors
@@ -19,6 +20,14 @@ _CONFLICTS = """
 SELECT t.confl_insert_exists + t.confl_multiple_unique_conflicts FROM pg_stat_subscription_stats AS t
 WHERE t.subname = %s
 """
+_GO_ON_BEHIND = (
+    "Where an event is in the way that is the source's own: slate-replicate remove, then add, go on behind it"
+)
+# In psql one line is one transaction.
+_DELETE = (
+    "ALTER TABLE public.events DISABLE TRIGGER refuse_while_following; DELETE FROM public.events WHERE id >= {};"
+    " ALTER TABLE public.events ENABLE TRIGGER refuse_while_following; COMMIT"
+)
 
 
 def find_reason(source: Reached, destination: Reached, subscription: Subscription, errors: int | None) -> str:
@@ -35,7 +44,7 @@ def find_reason(source: Reached, destination: Reached, subscription: Subscriptio
                 _by_rights(destination, subscription)
                 or _by_events(source, destination)
                 or _by_count(destination, subscription)
-                or f"applying has failed {errors:,} times; its server's log says why"
+                or f"applying has failed {errors:,} times; its server's log says why. {_GO_ON_BEHIND}"
             )
     except SlateError as error:
         return error.why or error.what
@@ -54,14 +63,25 @@ def _by_events(source: Reached, destination: Reached) -> str:
         last = highest_id(theirs)
         source_last = highest_id(ours)
         if last > source_last:
-            return f"it holds events {source_last + 1:,} to {last:,}, which another writer stored there; delete them"
+            return _of_others(source_last + 1, last)
         latest = [Range(max(1, last - BLOCK_SIZE + 1), last)]
         sides = Side(theirs, Settings()), Side(ours, Settings())
         there, here = (side.digest_rows(side.connections[0], latest) for side in sides)
-        differing = sorted(id_ for id_ in there if there[id_] != here.get(id_))
+        differing = {id_ for id_ in there if there[id_] != here.get(id_)}
+    at_the_end = list(takewhile(differing.__contains__, sorted(there, reverse=True)))
+    if at_the_end:
+        return _of_others(at_the_end[-1], last)
     if differing:
-        return f"event {differing[0]:,} there is not the source's: another writer stored it; delete it"
+        return f"event {min(differing):,} there has been changed; make that destination anew: slate-replicate remove"
     return ""
+
+
+def _of_others(first: int, last: int) -> str:
+    which = f"events {first:,} to {last:,} there are" if first < last else f"event {first:,} there is"
+    return (
+        f"{which} not the source's: another writer stored what is there, or the source lost it in a failover."
+        f" If nobody needs it, delete it with psql there: {_DELETE.format(first)}"
+    )
 
 
 def _by_count(destination: Reached, subscription: Subscription) -> str:
@@ -69,7 +89,7 @@ def _by_count(destination: Reached, subscription: Subscription) -> str:
         return ""
     row = destination.connection.execute(_CONFLICTS, (subscription.name,)).fetchone()
     if row and row[0]:
-        return "an event that the source sends is there already; slate-replicate remove, then add, go on behind it"
+        return f"an event that the source sends is there already. {_GO_ON_BEHIND}"
     return ""
 
 

@@ -1,15 +1,22 @@
 """The verb verify: whether a destination holds what its source holds, up to the highest id that both have."""
 
 import json
+import time
 from contextlib import ExitStack
 from typing import Any
 
-from init_slate_db.core.addresses import reach
+from init_slate_db.core.addresses import Reached, reach
+from init_slate_db.core.connection import server_errors
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.snapshot import Snapshot
 from replication.options import PROGRAM, VerifyOptions
-from replication.prefix import Agreement, agree_visibly
+from replication.prefix import Agreement, agree_visibly, highest_id
+
+# How long, in seconds, an event of the source's that only the destination shows is waited for.
+_PATIENCE = 5
+_POLL = 0.05
+_SHOWS = "SELECT coalesce(max(e.id), 0) >= %s FROM public.events AS e"
 
 
 def verify(options: VerifyOptions) -> ExitStatus:
@@ -19,14 +26,26 @@ def verify(options: VerifyOptions) -> ExitStatus:
     """
     with ExitStack() as open_snapshots:
         # The destination first: what it has by then, the source has.
-        destination, source = (
-            open_snapshots.enter_context(Snapshot(reach(address, PROGRAM)))
-            for address in (options.destination, options.source)
-        )
+        destination = open_snapshots.enter_context(Snapshot(reach(options.destination, PROGRAM)))
+        source_reached = reach(options.source, PROGRAM)
+        open_snapshots.callback(source_reached.connection.close)
+        _wait_to_see(source_reached, highest_id(destination))
+        source = open_snapshots.enter_context(Snapshot(source_reached))
         found = agree_visibly(source, destination, options.jobs, options.log)
         places = source.place, destination.place
     write_result(json.dumps(_as_json(found, *places)) if options.format == "json" else _as_text(found, *places))
     return ExitStatus.DONE if found.agrees else ExitStatus.DIFFERENT
+
+
+def _wait_to_see(source: Reached, last_id: int) -> None:
+    """Waits a while until the source shows the event.
+
+    It sends what it has committed; until its synchronous standby has answered, it does not show that itself.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    with server_errors(f"say what {source.place} holds"):
+        while source.connection.execute(_SHOWS, (last_id,)).fetchone() == (False,) and time.monotonic() < deadline:
+            time.sleep(_POLL)
 
 
 def _as_text(found: Agreement, source: str, destination: str) -> str:

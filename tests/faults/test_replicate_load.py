@@ -73,6 +73,11 @@ class Site:
             with destination.connect(DATABASE) as connection:
                 wait_for_event(connection, expected[1], seconds=90)
                 assert summary(connection) == expected
+        self.verify()
+
+    def verify(self) -> None:
+        """The command finds the destinations identical, under load, too."""
+        for destination in self.destinations:
             code, said = self.run("verify", destination)
             assert code == ExitStatus.DONE, said
 
@@ -141,6 +146,7 @@ def test_no_acknowledged_event_is_lost_where_a_synchronous_standby_takes_over(se
             for destination in site.destinations:
                 site.add(destination, *(["--source-server-host", way] if destination is cut else []))
             running.wait_until(0.75)
+            site.verify()
         assert all(writer.connections >= 2 for writer in running.writers)
         site.check(running)
 
@@ -165,6 +171,7 @@ def test_with_failover_slots_destinations_go_on_by_themselves(server_directory: 
             running.wait_until(0.5)
             site.fail_over()
             running.wait_until(0.75)
+            site.verify()
         site.check(running)
         code, said = site.run("add", destination)
         assert (code, "follows already" in said) == (ExitStatus.DONE, True), said
