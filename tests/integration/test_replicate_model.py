@@ -7,7 +7,7 @@ import pytest
 
 from init_slate_db.core.errors import ExitStatus
 from tests import commands
-from tests.links import Pair, close
+from tests.links import COMMAND, Pair, close
 from tests.proxy import Proxy
 from tests.servers import Server
 
@@ -109,3 +109,19 @@ def test_a_walsender_that_the_owner_may_not_end_is_waited_for(pair: Pair, roles:
         code, said = run(pair, roles, "remove")
         assert code == ExitStatus.DONE, said
     check_removed(pair)
+
+
+def test_a_reader_of_both_sees_how_they_stand_and_compares_them(pair: Pair, roles: Roles) -> None:
+    pair.append(20)
+    code, said = run(pair, roles, "add", *way(roles))
+    assert code == ExitStatus.DONE, said
+    reader = f"{pair.copy}_onlooker"
+    login(pair.source_server, reader, f"{pair.name}_reader")
+    login(pair.destination_server, reader, f"{pair.copy}_reader")
+    source = pair.source_address(user=reader, password=PASSWORD)
+    destination = pair.destination_address(user=reader, password=PASSWORD)
+    verified = pair.run("verify", source=source, destination=destination)
+    assert verified.returncode == ExitStatus.DONE, verified.stderr
+    environment = pair.source_server.environment(PGUSER=reader, PGPASSWORD=PASSWORD)
+    told = commands.run(["status", source, "--max-lag", "0"], environment, COMMAND)
+    assert told.returncode == ExitStatus.DONE, told.stdout
