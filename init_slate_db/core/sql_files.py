@@ -42,6 +42,11 @@ def read_following_objects() -> tuple[SqlObject, ...]:
     return _read_all({"following"})
 
 
+def read_snapshot_objects() -> tuple[SqlObject, ...]:
+    """What a database needs for snapshots of everything that is not data, and for going back to them."""
+    return _read_all({"pov"})
+
+
 def read_object(kind: str, name: str) -> SqlObject:
     """One object.
 

@@ -1,0 +1,57 @@
+-- The settings pinned here are those that the texts of definitions depend on: the same object, the same text, whoever asks.
+CREATE FUNCTION pov.live(
+  OUT key text, OUT objectid text, OUT kind text, OUT identity text, OUT content jsonb, OUT grantees text[],
+  OUT class_id oid, OUT object_id oid
+) RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+SET standard_conforming_strings = on
+SET DateStyle = 'ISO, YMD'
+SET IntervalStyle = 'postgres'
+SET TimeZone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
+SET jit = off
+AS $function$
+  WITH item AS MATERIALIZED (
+    SELECT i.*, i.kind || ' ' || i.identity AS key,
+      CASE i.acl_type WHEN 'f' THEN 'ROUTINE ' || i.identity WHEN 'r' THEN i.identity END AS grant_target,
+      acldefault(coalesce(i.acl_type, 'f'), i.owner) AS default_acl
+    FROM pov.live_items() AS i
+  ), edge AS MATERIALIZED (
+    SELECT * FROM pov.live_edges()
+  ), depends AS (
+    SELECT e.class_id, e.object_id, jsonb_agg(DISTINCT o.key ORDER BY o.key) AS keys
+    FROM edge AS e
+    JOIN item AS o ON o.class_id = e.on_class AND o.object_id = e.on_object AND o.kind <> 'row security'
+    GROUP BY 1, 2
+  ), described AS (
+    SELECT i.key, i.kind, i.identity, i.class_id, i.object_id,
+      pov.grantees(i.acl, i.column_grants, i.owner, i.object_id) AS grantees,
+      jsonb_build_object(
+        'definition', i.definition, 'removal', i.removal, 'target', i.target, 'shape', i.shape,
+        'owner', pg_get_userbyid(i.owner), 'owned', i.grant_target IS NOT NULL OR i.kind = 'event trigger',
+        'grant_target', i.grant_target,
+        'grants', CASE WHEN i.grant_target IS NULL THEN '{}'
+          ELSE pov.grants(i.grant_target, coalesce(i.acl, i.default_acl)) || i.column_grants END,
+        'usual_grants', i.column_grants = '{}'
+          AND (i.acl IS NULL OR pov.grants(i.grant_target, i.acl) = pov.grants(i.grant_target, i.default_acl)),
+        'sets', i.note_sets || CASE WHEN c.description IS NULL THEN '{}'
+          ELSE ARRAY[format('COMMENT ON %s IS %L', i.target, c.description)] END,
+        'unsets', i.note_unsets || CASE WHEN c.description IS NULL THEN '{}'
+          ELSE ARRAY[format('COMMENT ON %s IS NULL', i.target)] END,
+        'schema', i.schema_name, 'relation', i.relation, 'column', i.column_name,
+        'depends', coalesce(d.keys, '[]')) AS content
+    FROM item AS i
+    LEFT JOIN depends AS d USING (class_id, object_id)
+    LEFT JOIN pg_description AS c ON c.classoid = i.class_id AND c.objoid = i.object_id AND c.objsubid = 0
+      AND i.kind <> 'row security' AND i.target IS NOT NULL
+  )
+  SELECT d.key, encode(sha256(convert_to(d.key || E'\n' || d.content::text, 'UTF8')), 'hex'), d.kind, d.identity, d.content,
+    d.grantees, d.class_id, d.object_id
+  FROM described AS d
+$function$;
+
+COMMENT ON FUNCTION pov.live() IS
+  'Every live object that is part of a snapshot: its objectid, and in content the commands that make, dress and drop it.';

@@ -1,0 +1,30 @@
+-- A view depends on what its rule names; a view's row type stands for the view.
+CREATE FUNCTION pov.live_edges(OUT class_id oid, OUT object_id oid, OUT on_class oid, OUT on_object oid) RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+  WITH stand_in AS MATERIALIZED (
+    SELECT 'pg_rewrite'::regclass::oid AS class_id, r.oid AS object_id, r.ev_class AS relation
+    FROM pg_rewrite AS r
+    WHERE r.rulename = '_RETURN'
+    UNION ALL
+    SELECT 'pg_type'::regclass, y.oid, c.oid FROM pg_class AS c JOIN pg_type AS y ON y.typrelid = c.oid WHERE c.relkind IN ('v', 'm')
+    UNION ALL
+    SELECT 'pg_type'::regclass, y.typarray, c.oid FROM pg_class AS c JOIN pg_type AS y ON y.typrelid = c.oid
+    WHERE c.relkind IN ('v', 'm') AND y.typarray <> 0
+  ), plain AS (
+    SELECT coalesce(CASE WHEN s.relation IS NULL THEN NULL ELSE 'pg_class'::regclass::oid END, d.classid) AS class_id,
+      coalesce(s.relation, d.objid) AS object_id,
+      coalesce(CASE WHEN o.relation IS NULL THEN NULL ELSE 'pg_class'::regclass::oid END, d.refclassid) AS on_class,
+      coalesce(o.relation, d.refobjid) AS on_object
+    FROM pg_depend AS d
+    LEFT JOIN stand_in AS s ON s.class_id = d.classid AND s.object_id = d.objid
+    LEFT JOIN stand_in AS o ON o.class_id = d.refclassid AND o.object_id = d.refobjid
+    WHERE d.deptype IN ('n', 'a') AND d.refobjid >= 16384
+  )
+  SELECT DISTINCT p.class_id, p.object_id, p.on_class, p.on_object
+  FROM plain AS p
+  WHERE (p.class_id, p.object_id) <> (p.on_class, p.on_object)
+$function$;
+
+COMMENT ON FUNCTION pov.live_edges() IS 'What depends on what, by class and object id, from pg_depend.';
