@@ -3,10 +3,11 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
   SELECT CASE WHEN moved THEN ARRAY[format('ALTER %s OWNER TO %I', stored ->> 'target', stored ->> 'owner')] ELSE '{}' END
-    || CASE WHEN stored ->> 'grant_target' IS NULL OR NOT moved AND live -> 'grants' = stored -> 'grants' THEN '{}'
+    || CASE WHEN stored ->> 'grant_target' IS NULL OR NOT moved
+        AND live -> 'grants' = stored -> 'grants' AND live -> 'usual_grants' = stored -> 'usual_grants' THEN '{}'
       ELSE format('REVOKE ALL ON %s FROM %s', stored ->> 'grant_target',
         array_to_string(grantees || CASE WHEN moved THEN ARRAY[quote_ident(stored ->> 'owner')] ELSE '{}' END, ', '))
-        || pov.texts(stored -> 'grants') END
+        || pov.stored_grants(stored) END
     || ARRAY(SELECT u.command FROM unnest(pov.texts(live -> 'sets'), pov.texts(live -> 'unsets')) AS u (was, command)
       WHERE u.was <> ALL (pov.texts(stored -> 'sets')))
     || ARRAY(SELECT s FROM unnest(pov.texts(stored -> 'sets')) AS s WHERE s <> ALL (pov.texts(live -> 'sets')))

@@ -10,7 +10,7 @@ AS $function$
       ELSE format('REVOKE ALL ON %s FROM %s', content ->> 'grant_target', (
           SELECT string_agg(DISTINCT g.name, ', ')
           FROM (SELECT 'PUBLIC' UNION SELECT quote_ident(content ->> 'owner') UNION SELECT pov.default_grantees()) AS g (name)))
-        || pov.texts(content -> 'grants') END
+        || pov.stored_grants(content) END
     || pov.texts(content -> 'sets')
 $function$;
 

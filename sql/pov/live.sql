@@ -17,8 +17,9 @@ AS $function$
   WITH item AS MATERIALIZED (
     SELECT i.*, i.kind || ' ' || i.identity AS key,
       CASE i.acl_type WHEN 'f' THEN 'ROUTINE ' || i.identity WHEN 'r' THEN i.identity END AS grant_target,
-      acldefault(coalesce(i.acl_type, 'f'), i.owner) AS default_acl
-    FROM pov.live_items() AS i
+      d.default_acl, i.column_grants = '{}' AND (i.acl IS NULL OR i.acl @> d.default_acl AND i.acl <@ d.default_acl) AS usual
+    FROM pov.live_items() AS i,
+    LATERAL (SELECT acldefault(coalesce(i.acl_type, 'f'), i.owner) AS default_acl) AS d
   ), edge AS MATERIALIZED (
     SELECT * FROM pov.live_edges()
   ), depends AS (
@@ -28,15 +29,16 @@ AS $function$
     GROUP BY 1, 2
   ), described AS (
     SELECT i.key, i.kind, i.identity, i.class_id, i.object_id,
-      pov.grantees(i.acl, i.column_grants, i.owner, i.object_id) AS grantees,
+      CASE WHEN i.usual THEN ARRAY['PUBLIC', pov.role_name(i.owner)]
+        ELSE pov.grantees(i.acl, i.column_grants, i.owner, i.object_id) END AS grantees,
       jsonb_build_object(
         'definition', i.definition, 'removal', i.removal, 'target', i.target, 'shape', i.shape,
         'owner', pg_get_userbyid(i.owner), 'owned', i.grant_target IS NOT NULL OR i.kind = 'event trigger',
         'grant_target', i.grant_target,
-        'grants', CASE WHEN i.grant_target IS NULL THEN '{}'
+        -- The usual grants are spelt out when they are needed: for most objects never.
+        'grants', CASE WHEN i.grant_target IS NULL OR i.usual THEN '{}'
           ELSE pov.grants(i.grant_target, coalesce(i.acl, i.default_acl)) || i.column_grants END,
-        'usual_grants', i.column_grants = '{}'
-          AND (i.acl IS NULL OR pov.grants(i.grant_target, i.acl) = pov.grants(i.grant_target, i.default_acl)),
+        'usual_grants', i.usual,
         'sets', i.note_sets || CASE WHEN c.description IS NULL THEN '{}'
           ELSE ARRAY[format('COMMENT ON %s IS %L', i.target, c.description)] END,
         'unsets', i.note_unsets || CASE WHEN c.description IS NULL THEN '{}'
