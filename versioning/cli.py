@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from init_slate_db.core.verbs import Program, Verb
 from versioning.check import cli as check
 from versioning.check.options import PROGRAM
+from versioning.snapshots import install
 
 COMMAND = Program(
     PROGRAM,
@@ -16,6 +17,7 @@ COMMAND = Program(
         Verb(
             "check", "who could do what, and what differs from the model of --roles", check.build_parser, check.command
         ),
+        Verb("install", "prepare a database for snapshots", install.build_parser, install.command),
     ),
 )
 

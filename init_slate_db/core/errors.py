@@ -38,6 +38,7 @@ ERROR_CODES = {
     "embedded-missing": ExitStatus.FAILED,
     "invalid-backup": ExitStatus.REFUSED,
     "invalid-source": ExitStatus.REFUSED,
+    "name-taken": ExitStatus.REFUSED,
     "no-connections-left": ExitStatus.FAILED,
     "no-consent": ExitStatus.REFUSED,
     "no-right": ExitStatus.FAILED,

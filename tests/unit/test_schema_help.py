@@ -11,7 +11,11 @@ import init_slate_db
 from init_slate_db.core.errors import ExitStatus
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
-SNAPSHOTS = {(): "help-schema.txt", ("check",): "help-schema-check.txt"}
+SNAPSHOTS = {
+    (): "help-schema.txt",
+    ("check",): "help-schema-check.txt",
+    ("install",): "help-schema-install.txt",
+}
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -22,7 +26,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize("verb", SNAPSHOTS, ids=["overview", "check"])
+@pytest.mark.parametrize("verb", SNAPSHOTS, ids=["overview", "check", "install"])
 def test_help_is_as_in_the_snapshot(verb: tuple[str, ...]) -> None:
     # To renew it: COLUMNS=100 NO_COLOR=1 slate-schema check --help >tests/unit/help-schema-check.txt
     shown = run(*verb, "--help")

@@ -1,0 +1,1 @@
+"""Snapshots of everything that is not data."""

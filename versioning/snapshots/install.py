@@ -1,0 +1,127 @@
+"""The verb install of slate-schema: prepares a database for snapshots."""
+
+import argparse
+import logging
+from dataclasses import dataclass, replace
+
+from init_slate_db.core import options as shared
+from init_slate_db.core.addresses import Address, Reached, default_database, reach
+from init_slate_db.core.connection import server_errors
+from init_slate_db.core.consent import Consent
+from init_slate_db.core.console import write_result
+from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.findings import Finding, objections, raise_any
+from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.sql_files import read_snapshot_objects
+from versioning.check.options import PROGRAM
+
+_logger = logging.getLogger(__name__)
+
+_OLDEST = 14
+_EXAMPLES = """\
+  slate-schema install --host db1 -d events --dry-run
+  slate-schema --dsn service=primary install --yes"""
+_FACTS = """
+SELECT to_regnamespace('pov') IS NOT NULL, to_regproc('public.pov') IS NOT NULL OR EXISTS (
+         SELECT FROM pg_proc AS p WHERE p.proname = 'pov' AND p.pronamespace = 'public'::regnamespace),
+       to_regclass('pov.snapshot') IS NOT NULL, pg_is_in_recovery(), current_user,
+       has_database_privilege(current_database(), 'CREATE') AND has_schema_privilege('public', 'CREATE')
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the verb."""
+
+    target: Address
+    yes: bool
+    dry_run: bool
+
+
+def build_parser() -> OptionParser:
+    parser = OptionParser(
+        f"{PROGRAM} install",
+        "[options]",
+        "Prepares a database for snapshots: schema pov, and the functions pov(). All of it, or nothing.",
+        _EXAMPLES,
+    )
+    group = parser.add_argument_group("Where")
+    shared.value_option(group, "-d", "--database", metavar="NAME", help="the database [PGDATABASE, events]")
+    group = parser.add_argument_group("Consent")
+    group.add_argument("--dry-run", action="store_true", help="survey and plan alone; write nothing anywhere")
+    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    shared.add_connection_options(parser)
+    shared.add_common_options(parser)
+    return parser
+
+
+def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
+    """Runs the verb."""
+    connection = replace(shared.read_connection_options(values, faults), role="the server")
+    database = shared.read_text(values.database, "--database", faults)
+    target = Address(connection, database or default_database(), overrides=database is not None)
+    faults.raise_any(f"{PROGRAM} install")
+    return install(Options(target, values.yes, values.dry_run))
+
+
+def install(options: Options) -> ExitStatus:
+    """Surveys, asks, and carries it out, in one transaction.
+
+    :raises SlateError: what speaks against it, or what stopped it; nothing was changed then.
+    """
+    consent = Consent(options.yes, options.target.connection.interactive, options.dry_run)
+    try:
+        reached = reach(options.target, PROGRAM)
+        with reached.connection:
+            place = reached.place
+            is_installed, findings = _look(reached)
+            consent.tell_survey(findings)
+            raise_any(findings)
+            if is_installed:
+                write_result(f"{place} is prepared for snapshots already.")
+                return ExitStatus.DONE
+            objects = read_snapshot_objects()
+            consent.tell_plan(
+                [f"create schema pov and the functions pov(): {len(objects)} objects, in one transaction"]
+            )
+            if options.dry_run:
+                write_result("Nothing was done: --dry-run.")
+                return ExitStatus.DONE
+            consent.ask()
+            with server_errors("prepare the database for snapshots"), reached.connection.transaction():
+                for item in objects:
+                    reached.connection.execute(item.sql.encode())
+    except KeyboardInterrupt:
+        _logger.warning("Interrupted: all of it was installed, or nothing.")
+        raise
+    write_result(f"{place} is prepared for snapshots: SELECT * FROM pov() takes one.")
+    return ExitStatus.DONE
+
+
+def _look(reached: Reached) -> tuple[bool, list[Finding]]:
+    """Whether it is installed already, and what was found. Writes nothing."""
+    with server_errors(f"say what {reached.place} has"):
+        row = reached.connection.execute(_FACTS).fetchone()
+    assert row
+    has_schema, has_function, has_snapshots, in_recovery, role, may_create = row
+    if has_schema and has_function and has_snapshots:
+        return True, [Finding("schema pov and the functions pov() are there")]
+    version = reached.connection.info.server_version // 10000
+    reasons = [
+        (version < _OLDEST, "server-too-old", f"PostgreSQL {version} is older than {_OLDEST}", "Upgrade it."),
+        (in_recovery, "read-only", "it is a standby", "Name its primary."),
+        (
+            has_schema or has_function,
+            "name-taken",
+            f"it has a {'schema' if has_schema else 'function'} pov of another make",
+            "Rename or drop that, or leave this database without snapshots.",
+        ),
+        (
+            not may_create,
+            "no-right",
+            f'role "{role}" may not create a schema and functions in public',
+            "Use the owner of the database.",
+        ),
+    ]
+    against = objections(f"{reached.place} cannot be prepared for snapshots", reasons)
+    return False, against or [Finding(f'role "{role}" may install it; the name pov is free')]
