@@ -44,8 +44,13 @@ def set_aside(target: Target, new_name: str) -> None:
 
 def notes_on_slots(target: Target, aside: str) -> list[str]:
     """What to know of the slots that a database took with it when it was set aside."""
-    with server_errors("say which slots it has"):
-        slots = target.server.connection.execute(_SLOTS, (aside,)).fetchall()
+    slots: list[tuple[str]] = []
+    # All is done by now, whether or not the server can be asked once more; the first connection may be long gone.
+    with (
+        suppress(psycopg.Error, SlateError),
+        connect(target.server.parameters, target.server.options) as connection,
+    ):
+        slots = connection.execute(_SLOTS, (aside,)).fetchall()
     return [
         f'Slot {name} of "{aside}" still keeps the server from removing log. If its destination is to follow the new'
         f" source: slate-replicate add. Else: SELECT pg_drop_replication_slot('{name}')."

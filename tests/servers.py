@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -125,6 +126,18 @@ class Server:
             for name, value in settings.items():
                 connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
             connection.execute("SELECT pg_reload_conf()")
+
+    @contextmanager
+    def without_autovacuum(self) -> Iterator[None]:
+        """Keeps the server from taking transaction ids by itself while the block runs."""
+        self.set(autovacuum="off")
+        try:
+            workers = "SELECT FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+            with self.connect() as connection:
+                wait_for(lambda: not connection.execute(workers).rowcount, "the end of autovacuum's workers")
+            yield
+        finally:
+            self.set(autovacuum="on")
 
     def promote(self) -> None:
         """Makes a standby a primary; returns when it can be written to."""

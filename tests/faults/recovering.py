@@ -10,10 +10,14 @@ from itertools import count
 
 import psycopg
 
-from recovery import cli
-from recovery.execution import Recovery
-from recovery.methods import copy
-from recovery.plan import Step
+try:
+    from recovery import cli
+    from recovery.execution import Recovery
+    from recovery.methods import copy
+    from recovery.plan import Step
+except KeyboardInterrupt:
+    # As the entry point of the command does where Python is still loading.
+    sys.exit(130)
 
 fault, moment, step_number, *arguments = sys.argv[1:]
 take = Recovery._take

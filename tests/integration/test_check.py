@@ -20,7 +20,7 @@ def test_each_fact_is_a_line_with_its_verdict(server: Server, name: str) -> None
 
 
 def test_nothing_is_written(server: Server, name: str) -> None:
-    with server.connect() as connection:
+    with server.without_autovacuum(), server.connect() as connection:
         transaction = _next_transaction(connection)
         databases = server.databases()
         checked = run(["-n", name, "-t", "source", "--check"], server.environment(PGAPPNAME="the-check"))

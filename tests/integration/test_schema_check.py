@@ -333,7 +333,7 @@ def test_a_database_that_is_no_event_store_is_told_as_such(server: Server, name:
 
 
 def test_a_check_writes_nothing(store: Store) -> None:
-    with store.server.connect(store.source) as connection:
+    with store.server.without_autovacuum(), store.server.connect(store.source) as connection:
         before = connection.execute(
             "SELECT pg_current_xact_id_if_assigned(), txid_snapshot_xmax(txid_current_snapshot())"
         )

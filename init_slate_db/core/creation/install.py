@@ -38,7 +38,8 @@ class Installation:
         for leftover in leftovers:
             self._drop_leftover(leftover)
         # Held as long as the connection lives: by this other runs know that the unfinished database is in work.
-        self._server.execute("SELECT pg_advisory_lock(%s)", (survey.lock_key(self._plan.working_name),))
+        with server_errors("create the database"):
+            self._server.execute("SELECT pg_advisory_lock(%s)", (survey.lock_key(self._plan.working_name),))
         try:
             for step in self._plan.steps:
                 self.take(step)
