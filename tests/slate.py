@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from init_slate_db.core.sql_files import TableType, read_objects
+from init_slate_db.core.creation.plan import Place, make_plan
+from init_slate_db.core.sql_files import TableType
 from tests.servers import Server
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -25,9 +26,10 @@ def shared(path: str) -> Path:
     return found
 
 
-def create_database(server: Server, name: str, table_type: TableType) -> None:
+def create_database(server: Server, name: str, table_type: TableType, *, partition_size: int = 0) -> None:
     """Creates a database with our objects. An existing one of this name is dropped first."""
-    _create(server, name, "\n".join(item.sql for item in read_objects(table_type)))
+    plan = make_plan(name, table_type, partition_size=partition_size)
+    _create(server, name, "\n".join(step.statement for step in plan.steps if step.place is Place.DATABASE))
 
 
 def create_original(server: Server, name: str) -> None:

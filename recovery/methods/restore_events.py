@@ -20,7 +20,7 @@ _RECOVER = """
 SELECT slate.recover_events(p.host, p.database, p.role, p.password, p.port, p.options) FROM pg_temp.slate_backup AS p
 """
 _HOW_FAR = """
-SELECT pg_database_size(current_database()), p.phase, p.blocks_done + p.tuples_done
+SELECT pg_database_size(current_database()), p.phase, p.blocks_done + p.tuples_done, p.partitions_done
 FROM (SELECT) AS one LEFT JOIN pg_stat_progress_create_index AS p ON p.pid = %s
 """
 # In the order in which an index goes through them; the first is in all of them.
@@ -68,12 +68,12 @@ def _watch(source: Reached, backup: Backup, progress: Progress, done: threading.
         pid = source.connection.info.backend_pid
         index_count = _row(connection, _COUNT_INDEXES)[0]
         at_first = _row(connection, _HOW_FAR, pid)[0]
-        index, before = 0, (0, 0)
+        index, before = 0, (0, 0, 0)
         while not done.wait(_LOOK_INTERVAL):
-            size, phase, worked = _row(connection, _HOW_FAR, pid)
+            size, phase, worked, partitions = _row(connection, _HOW_FAR, pid)
             if phase is not None:
                 # PostgreSQL does not say which index it is; where the work begins anew, it is the next.
-                now = (max(number for number, word in enumerate(_PHASES) if word in phase), worked)
+                now = (partitions, max(number for number, word in enumerate(_PHASES) if word in phase), worked)
                 if index == 0 or now < before:
                     index = min(index + 1, index_count)
                 before = now

@@ -1,27 +1,25 @@
 CREATE FUNCTION slate.add_partitions(last_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+-- Where events are kept is not for the settings of the writer who happens to need a partition to say.
+SET default_tablespace = ''
+SET default_table_access_method = 'heap'
 AS $function$
 DECLARE
   size CONSTANT bigint := slate.partition_size();
   first_id bigint := (last_id - 1) / size * size + 1 + size;
-  partition text := format('events_%s', first_id);
+  -- By their bounds, since a partition may have been given another name.
+  existing CONSTANT text[] := ARRAY(
+    SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'public.events'::regclass);
 BEGIN
-  WHILE first_id > 0 AND to_regclass(format('public.%I', partition)) IS NULL LOOP
-    -- Made apart and attached, since PARTITION OF would lock out readers and pg_dump.
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.events)', partition);
-    EXECUTE format('ALTER TABLE public.events ATTACH PARTITION public.%I FOR VALUES FROM (%s) TO (%s)',
-      partition, first_id, first_id + size);
-    EXECUTE format('CREATE TRIGGER check_sql_command BEFORE UPDATE OR DELETE OR TRUNCATE ON public.%I '
-      'FOR EACH STATEMENT EXECUTE FUNCTION public.filter_sql_command()', partition);
-    EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER check_sql_command', partition);
-    EXECUTE format('COMMENT ON TABLE public.%I IS %L', partition,
-      format('Events %s to %s.', first_id, first_id + size - 1));
+  WHILE first_id > 0 AND format('FOR VALUES FROM (%L) TO (%L)', first_id, first_id + size) <> ALL (existing) LOOP
+    PERFORM slate.add_partition(first_id, size);
     first_id := first_id - size;
-    partition := format('events_%s', first_id);
   END LOOP;
 END;
 $function$;
 
 COMMENT ON FUNCTION slate.add_partitions(bigint) IS
-  'Makes the partitions that are missing for the events up to last_id, and one more. For the owner of events.';
+  'Makes the partitions that are missing for the events up to last_id, and one more. For the owner of events. '
+  'SL060: see slate.add_partition.';

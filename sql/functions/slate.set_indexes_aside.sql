@@ -11,7 +11,8 @@ BEGIN
   FOR index IN
     SELECT c.relname AS name, t.spcname AS tablespace, k.oid IS NOT NULL AS is_constraint,
            -- That of a partitioned table says ONLY, and would leave the partitions without.
-           CASE WHEN k.oid IS NULL THEN regexp_replace(pg_get_indexdef(c.oid), ' ON ONLY (?=public[.]events )', ' ON ')
+           CASE WHEN k.oid IS NULL THEN replace(pg_get_indexdef(c.oid), format(' INDEX %I ON ONLY %I.%I ', c.relname, 'public', 'events'),
+                                                format(' INDEX %I ON public.events ', c.relname))
              ELSE format('ALTER TABLE public.events ADD CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)) END AS definition,
            obj_description(c.oid, 'pg_class') AS comment, obj_description(k.oid, 'pg_constraint') AS constraint_comment
     FROM pg_index AS i

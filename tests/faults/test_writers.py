@@ -27,6 +27,8 @@ WRITERS = 50
 SECONDS = 20
 # The kill comes after half the time, and not before so many commits.
 COMMITS_BEFORE_KILL = 100
+# So few ids that many transactions go from one partition to the next, or through several.
+PARTITION_SIZE = 100
 
 
 class RolledBack(Exception):  # noqa: N818 - not an error
@@ -142,6 +144,7 @@ class Outcome:
     commits_before_kill: int
     events: list[Stored]
     next_ids: list[int]
+    partitions: int
 
     def transactions(self) -> list[tuple[str, list[Stored]]]:
         """Runs of events of one transaction, in the order of the ids."""
@@ -154,13 +157,18 @@ class Outcome:
         return keys
 
 
-@pytest.fixture(scope="module", params=VERSIONS, ids=lambda version: f"pg{version}")
+@pytest.fixture(
+    scope="module",
+    params=itertools.product(VERSIONS, (0, PARTITION_SIZE)),
+    ids=lambda parameter: f"pg{parameter[0]}{'-partitions' if parameter[1] else ''}",
+)
 def outcome(request: pytest.FixtureRequest, server_directory: Path) -> Iterator[Outcome]:
     """The outcome on a server of each version that syncs to disk, as those in production do."""
-    directory = server_directory / f"{request.param}-writers"
-    server = servers.start(directory, request.param, "fsync = on\nlog_statement = none")
+    version, partition_size = request.param
+    directory = server_directory / f"{version}-writers-{partition_size}"
+    server = servers.start(directory, version, "fsync = on\nlog_statement = none")
     try:
-        create_database(server, DATABASE, "source")
+        create_database(server, DATABASE, "source", partition_size=partition_size)
         yield run_writers(server)
     finally:
         server.cluster.stop("immediate")
@@ -189,7 +197,8 @@ def run_writers(server: Server) -> Outcome:
         rows = connection.execute("SELECT id, ts, event ->> 'transaction', event ->> 'key' FROM events ORDER BY id")
         events = [Stored(*row) for row in rows]
         next_ids = [row[0] for row in connection.execute("SELECT id FROM id")]
-    return Outcome(writers, before_kill, events, next_ids)
+        partitions = connection.execute("SELECT FROM pg_inherits WHERE inhparent = 'events'::regclass").rowcount
+    return Outcome(writers, before_kill, events, next_ids, partitions)
 
 
 def test_every_writer_committed_before_and_after_the_kill(outcome: Outcome) -> None:
@@ -230,6 +239,12 @@ def test_ids_count_from_1_without_a_gap(outcome: Outcome) -> None:
 
 def test_the_next_id_is_the_one_behind_the_last(outcome: Outcome) -> None:
     assert outcome.next_ids == [len(outcome.events) + 1]
+
+
+def test_there_are_the_partitions_of_the_events_and_one_ahead(outcome: Outcome) -> None:
+    full = (len(outcome.events) - 1) // PARTITION_SIZE
+    assert outcome.partitions in (0, full + 2)
+    assert full > 10
 
 
 def test_the_events_of_a_transaction_stand_together(outcome: Outcome) -> None:

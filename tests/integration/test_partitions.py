@@ -12,49 +12,21 @@ from psycopg.conninfo import make_conninfo
 
 from init_slate_db.core.errors import ExitStatus
 from tests import commands
+from tests.partitions import SIZE, append, bounds, held, make_source, owners, partitions
 from tests.recovery import Connection
 from tests.servers import Server, binaries, wait_for
-
-SIZE = 1000
-_PARTITIONS = """
-SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_class AS c JOIN pg_inherits AS i ON i.inhrelid = c.oid
-WHERE i.inhparent = 'events'::regclass ORDER BY length(c.relname), c.relname
-"""
 
 
 @pytest.fixture
 def source(server: Server, name: str) -> Iterator[Connection]:
     """The owner's session in a source with a thousand ids a partition."""
-    created = commands.run(["-n", name, "-t", "source", "--partition-size", str(SIZE)], server.environment())
-    assert created.returncode == ExitStatus.DONE, created.stderr
+    make_source(server, name)
     with server.connect(name) as connection:
         yield connection
 
 
-def append(connection: Connection, count: int) -> tuple[int, int]:
-    """Stores so many events in one call; returns the first and the last id."""
-    row = connection.execute(
-        "SELECT first_id, last_id FROM append_events((SELECT jsonb_agg(jsonb_build_object('n', n)) "
-        "FROM generate_series(1, %s) AS n))",
-        (count,),
-    ).fetchone()
-    assert row
-    return row[0], row[1]
-
-
-def partitions(connection: Connection) -> list[str]:
-    return [name for name, _ in connection.execute(_PARTITIONS)]
-
-
-def held(connection: Connection) -> tuple[int, int, int]:
-    """How many events there are, the lowest and the highest id."""
-    row = connection.execute("SELECT count(*), min(id), max(id) FROM events").fetchone()
-    assert row
-    return row[0], row[1], row[2]
-
-
 def test_a_new_source_has_room_for_the_first_events_and_one_partition_ahead(source: Connection) -> None:
-    assert source.execute(_PARTITIONS).fetchall() == [
+    assert bounds(source) == [
         ("events_1", "FOR VALUES FROM ('1') TO ('1001')"),
         ("events_1001", "FOR VALUES FROM ('1001') TO ('2001')"),
     ]
@@ -91,7 +63,15 @@ def test_clients_of_the_original_cross_partitions(source: Connection) -> None:
 
 
 @pytest.mark.parametrize("table", ["events", "events_1", "events_1001"])
-@pytest.mark.parametrize("command", ["DELETE FROM {}", "TRUNCATE {}", "UPDATE {} SET ts = now()"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "DELETE FROM {}",
+        "TRUNCATE {}",
+        "UPDATE {} SET ts = now()",
+        "MERGE INTO {} AS e USING (SELECT 1) AS o ON e.id = 1 WHEN MATCHED THEN DELETE",
+    ],
+)
 @pytest.mark.parametrize("role", ["origin", "replica"])
 def test_no_event_is_changed_through_the_table_or_a_partition(
     source: Connection, table: str, command: str, role: str
@@ -170,18 +150,13 @@ def test_a_writer_needs_no_more_rights_than_without_partitions(server: Server, n
             assert append(writer, 2 * SIZE + 5) == (1, 2005)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 writer.execute("SELECT slate.add_partitions(1000000)")
-        owners = source.execute(
-            "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relname ~ '^events_[0-9]+$'"
-        ).fetchall()
-        assert owners == [("postgres",)]
+        assert owners(source) == ["postgres"]
     finally:
         source.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
 def test_with_roles_the_writer_crosses_partitions_and_nobody_gets_at_them_directly(server: Server, name: str) -> None:
-    arguments = ["-n", name, "-t", "source", "--partition-size", str(SIZE), "--roles", name]
-    created = commands.run(arguments, server.environment())
-    assert created.returncode == ExitStatus.DONE, created.stderr
+    make_source(server, name, "--roles", name)
     try:
         with server.connect(name) as owner:
             owner.execute(f"SET SESSION AUTHORIZATION {name}_writer".encode())
@@ -192,10 +167,7 @@ def test_with_roles_the_writer_crosses_partitions_and_nobody_gets_at_them_direct
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 owner.execute("SELECT FROM events_2001")
             owner.execute("RESET SESSION AUTHORIZATION")
-            owners = owner.execute(
-                "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relname ~ '^events_[0-9]+$'"
-            ).fetchall()
-            assert owners == [(f"{name}_owner",)]
+            assert owners(owner) == [f"{name}_owner"]
     finally:
         server.drop(name)
         with server.connect() as connection:

@@ -6,24 +6,18 @@ from pathlib import Path
 import pytest
 
 from init_slate_db.core.errors import ExitStatus
-from tests import commands
 from tests.links import Pair, close
+from tests.partitions import SIZE, make_source
 from tests.recovery import Site, address, append, digest, open_site, run
 from tests.servers import Server
 from tests.slate import create_database
 
-SIZE = 1000
 EVENTS = 3456
 _INDEXES = """
 SELECT c.relname, i.indisvalid, pg_get_indexdef(c.oid), obj_description(c.oid, 'pg_class'),
        (SELECT count(*) FROM pg_inherits AS h WHERE h.inhparent = c.oid)
 FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE i.indrelid = 'events'::regclass ORDER BY 1
 """
-
-
-def make_source(server: Server, name: str) -> None:
-    created = commands.run(["-n", name, "-t", "source", "--partition-size", str(SIZE)], server.environment())
-    assert created.returncode == ExitStatus.DONE, created.stderr
 
 
 @pytest.fixture
