@@ -2,18 +2,21 @@
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import psycopg
 
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import connect
+from init_slate_db.core.connection import connect, server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.creation.install import Installation
 from init_slate_db.core.creation.plan import make_plan
-from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import raise_any
+from replication.destination import count_errors, read_subscriptions
+from replication.diagnosis import find_reason
 from replication.link import read_link
 from replication.linking import Linking
 from replication.options import AddOptions
@@ -26,6 +29,7 @@ _TITLES = {
     Action.CLEAR: "remove what is left of the earlier link",
     Action.PUBLISH: "publish the source's events, under the name of the link",
     Action.COPY: "in one transaction: let nobody else write there, copy what is missing, build the indexes, subscribe",
+    Action.GUARD: "let nobody else write to the destination",
     Action.POINT: "lead the subscription to the source again, and switch it on",
 }
 # How long, in seconds, a new subscription is given to connect before it is said not to have.
@@ -87,9 +91,21 @@ def _carry_out(options: AddOptions, survey: Survey, stands: str) -> ExitStatus:
     elif _is_connected(survey.source.reached, name):
         write_result(f"{destination} follows {source}: {copied:,} events copied, {link}.")
     else:
-        write_result(f"{destination} is set up to follow {source} ({link}), but is not connected yet.")
-        _logger.warning("It tries on by itself. Its server's log says why; slate-replicate status, how it goes on.")
+        raise SlateError(
+            "not-connected",
+            f"{destination} is set up to follow {source} ({link}), but has not connected within {_PATIENCE} seconds.",
+            why=_find_reason(survey.source.reached, survey.destination.reached, name),
+            hint="It tries on by itself: slate-replicate status tells when it follows, its server's log why not.",
+        )
     return ExitStatus.DONE
+
+
+def _find_reason(source: Reached, destination: Reached, name: str) -> str:
+    with suppress(SlateError), server_errors("say why it fails"):
+        own = next(one for one in read_subscriptions(destination.connection) if one.name == name)
+        reason = find_reason(source, destination, own, count_errors(destination.connection, name))
+        return f"{reason[0].upper()}{reason[1:]}."
+    return ""
 
 
 def _is_connected(source: Reached, name: str) -> bool:

@@ -65,7 +65,7 @@ class Subscription:
 @dataclass(frozen=True)
 class Destination:
     """A destination. name: of its link. subscription: the link's own; None where there is none.
-    filled: whether another session fills it."""
+    filled: whether another session fills it. guarded: whether it refuses other writes."""
 
     reached: Reached
     version: int
@@ -75,6 +75,7 @@ class Destination:
     subscription: Subscription | None
     is_superuser: bool
     filled: bool
+    guarded: bool
 
     @property
     def place(self) -> str:
@@ -92,12 +93,15 @@ def look(reached: Reached, *, failover: bool) -> Destination:
         facts: Any = connection.cursor(row_factory=dict_row).execute(_FACTS).fetchone()
         subscriptions = read_subscriptions(connection)
         facts["filled"] = guard.is_held(connection)
+        guarded = guard.refuses_writes(connection)
     version = connection.info.server_version // 10000
     name = link_name(connection.info.dbname, identity)
     others = [one for one in subscriptions if one.name != name]
     own = next((one for one in subscriptions if one.name == name), None)
     findings = _judge(reached.place, facts, version, others, failover)
-    return Destination(reached, version, identity, name, tuple(findings), own, facts["is_superuser"], facts["filled"])
+    return Destination(
+        reached, version, identity, name, tuple(findings), own, facts["is_superuser"], facts["filled"], guarded
+    )
 
 
 def read_subscriptions(connection: Connection) -> list[Subscription]:
@@ -116,6 +120,16 @@ def read_subscriptions(connection: Connection) -> list[Subscription]:
         )
         for row in rows
     ]
+
+
+def count_errors(connection: Connection, name: str) -> int | None:
+    """How often applying failed since statistics began; None before PostgreSQL 15."""
+    if connection.info.server_version < 150000:
+        return None
+    row = connection.execute(
+        "SELECT t.apply_error_count FROM pg_stat_subscription_stats AS t WHERE t.subname = %s", (name,)
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _judge(place: str, facts: Any, version: int, others: list[Subscription], failover: bool) -> list[Finding]:

@@ -23,6 +23,11 @@ WHERE t.subname = %s
 _GO_ON_BEHIND = (
     "Where an event is in the way that is the source's own: slate-replicate remove, then add, go on behind it"
 )
+_WORKERS = """
+SELECT current_setting('max_logical_replication_workers')::int
+WHERE current_setting('max_logical_replication_workers')::int <= (
+  SELECT count(*) FROM pg_stat_subscription AS s WHERE s.pid IS NOT NULL AND s.subname <> %s)
+"""
 # In psql one line is one transaction.
 _DELETE = (
     "ALTER TABLE public.events DISABLE TRIGGER refuse_while_following; DELETE FROM public.events WHERE id >= {};"
@@ -35,9 +40,15 @@ def find_reason(source: Reached, destination: Reached, subscription: Subscriptio
 
     :param errors: how often applying has failed; None or 0: not known to have failed.
     """
-    if not errors:
-        return "its server does not get through to the source; its log says why"
     try:
+        with server_errors("say why it fails"):
+            row = destination.connection.execute(_WORKERS, (subscription.name,)).fetchone()
+        if row:
+            return (
+                f"all {row[0]:,} of its server's max_logical_replication_workers are busy; raise that, and restart it"
+            )
+        if not errors:
+            return "its server does not get through to the source; its log says why"
         check_same_shape(source.connection, source.place, destination.connection, destination.place)
         with server_errors("say why it fails"):
             return (
@@ -63,20 +74,21 @@ def _by_events(source: Reached, destination: Reached) -> str:
         last = highest_id(theirs)
         source_last = highest_id(ours)
         if last > source_last:
-            return _of_others(source_last + 1, last)
+            return of_others(source_last + 1, last)
         latest = [Range(max(1, last - BLOCK_SIZE + 1), last)]
         sides = Side(theirs, Settings()), Side(ours, Settings())
         there, here = (side.digest_rows(side.connections[0], latest) for side in sides)
         differing = {id_ for id_ in there if there[id_] != here.get(id_)}
     at_the_end = list(takewhile(differing.__contains__, sorted(there, reverse=True)))
     if at_the_end:
-        return _of_others(at_the_end[-1], last)
+        return of_others(at_the_end[-1], last)
     if differing:
         return f"event {min(differing):,} there has been changed; make that destination anew: slate-replicate remove"
     return ""
 
 
-def _of_others(first: int, last: int) -> str:
+def of_others(first: int, last: int) -> str:
+    """What to say of the events with these ids that a destination has, and the source does not."""
     which = f"events {first:,} to {last:,} there are" if first < last else f"event {first:,} there is"
     return (
         f"{which} not the source's: another writer stored what is there, or the source lost it in a failover."

@@ -6,9 +6,9 @@ import psycopg
 
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
-from init_slate_db.core.guard import install, is_installed, remove
+from init_slate_db.core.guard import install, is_installed, refuses_writes, remove
 
-__all__ = ["FILL_LOCK", "hold", "install", "is_held", "is_installed", "remove"]
+__all__ = ["FILL_LOCK", "hold", "install", "is_held", "is_installed", "refuses_writes", "remove"]
 
 # Held on the destination by who fills it, in its own session: "slatef" in ASCII. The guard lets that session pass.
 FILL_LOCK = 0x736C61746566

@@ -51,6 +51,7 @@ class Linking:
             Action.PUBLISH: self._publish,
             Action.COPY: self._copy,
             Action.POINT: self._point,
+            Action.GUARD: self._guard,
         }
 
     def run(self) -> int:
@@ -174,6 +175,12 @@ class Linking:
         _logger.info("Leading the subscription to the source")
         with server_errors("switch the subscription on"), self._writer() as writer:
             subscription.point(writer, self._name, self._survey.conninfo)
+            guard.install(writer)
+        self._stands = f"{self._destination.place} follows."
+
+    def _guard(self) -> None:
+        self._stands = f"{self._destination.place} follows, and lets others write, too. {_AGAIN}"
+        with server_errors("let nobody else write"), self._writer() as writer:
             guard.install(writer)
         self._stands = f"{self._destination.place} follows."
 

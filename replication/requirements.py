@@ -35,6 +35,7 @@ class Action(Enum):
     PUBLISH = auto()
     COPY = auto()
     POINT = auto()
+    GUARD = auto()
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _judge_link(source: Source, destination: Destination) -> tuple[tuple[Action,
     if own and own.hears and not (link and link.active):
         return (), _follows_another(destination)
     if own and own.enabled and link and link.active and link.is_usable:
-        return (), Finding(f"{destination.place} follows already")
+        return _judge_following(destination)
     if own and own.slot == destination.name and link and link.is_usable:
         return (Action.POINT,), Finding(f"{destination.place} is set up, but is not connected")
     leftovers = [
@@ -170,6 +171,12 @@ def _judge_link(source: Source, destination: Destination) -> tuple[tuple[Action,
         text = f"there is {' and '.join(leftovers)}, of an earlier link; it will be made anew"
         return (Action.CLEAR, Action.PUBLISH, Action.COPY), Finding(text)
     return (Action.PUBLISH, Action.COPY), Finding(f"{destination.place} does not follow yet")
+
+
+def _judge_following(destination: Destination) -> tuple[tuple[Action, ...], Finding]:
+    if destination.guarded:
+        return (), Finding(f"{destination.place} follows already")
+    return (Action.GUARD,), Finding(f"{destination.place} follows already, and lets others write, too")
 
 
 def _slot_in_use(link: Link) -> Finding:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from init_slate_db.core.addresses import Address, Reached, reach
-from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.connection import server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
 from replication import diagnosis, guard
-from replication.destination import Subscription, read_subscriptions
+from replication.destination import Subscription, count_errors, read_subscriptions
 from replication.link import PREFIX, Destination, Link, link_name, read_links
 from replication.options import PROGRAM, Limits
 
@@ -32,7 +32,7 @@ class Standing:
 
     state: in words; following where all is well. lag_events, lag_seconds: what it lacks, and for how long the oldest of
     that has been there. lag_bytes: of the source's log, not confirmed yet. held_bytes: of that log, kept for it;
-    safe_bytes: how much more will be. reason: why it does not follow.
+    safe_bytes: how much more will be. refuses_writes: those of others than replication. reason: why it does not follow.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Standing:
     held_bytes: int | None = None
     safe_bytes: int | None = None
     errors: int | None = None
+    refuses_writes: bool | None = None
     reason: str = ""
 
     @property
@@ -81,6 +82,7 @@ class _Seen:
     subscription: Subscription | None = None
     filled: bool = False
     errors: int | None = None
+    refuses_writes: bool | None = None
     fault: str = ""
     reached: Reached | None = None
 
@@ -158,31 +160,26 @@ def _ask(reached: Reached) -> _Seen:
     identity = read_identity(connection)
     name = link_name(connection.info.dbname, identity)
     own = next((one for one in read_subscriptions(connection) if one.name == name), None)
-    errors = _count_errors(connection, name) if own else None
+    errors = count_errors(connection, name) if own else None
     filled = own is None and guard.is_held(connection)
-    return _Seen(reached.place, name, identity, row[0], own, filled, errors, reached=reached)
-
-
-def _count_errors(connection: Connection, name: str) -> int | None:
-    """How often applying failed since statistics began; None before PostgreSQL 15."""
-    if connection.info.server_version < 150000:
-        return None
-    row = connection.execute(
-        "SELECT t.apply_error_count FROM pg_stat_subscription_stats AS t WHERE t.subname = %s", (name,)
-    ).fetchone()
-    return row[0] if row else None
+    refuses = guard.refuses_writes(connection)
+    return _Seen(reached.place, name, identity, row[0], own, filled, errors, refuses, reached=reached)
 
 
 def _stand(source: Reached, link: Link | None, seen: _Seen, highest: int, age: float | None) -> Standing:
     state, reason = _judge(source, link, seen)
-    facts: dict[str, Any] = {}
-    if seen.highest_id is not None:
-        facts = {
-            "highest_id": seen.highest_id,
-            "lag_events": max(0, highest - seen.highest_id),
-            "lag_seconds": max(0.0, age) if age is not None and highest > seen.highest_id else 0.0,
-            "errors": seen.errors,
-        }
+    facts: dict[str, Any] = {
+        "highest_id": seen.highest_id,
+        "errors": seen.errors,
+        "refuses_writes": seen.refuses_writes,
+    }
+    # The source was asked after its destinations, so none of them can be ahead of it by time alone.
+    if seen.highest_id is not None and seen.highest_id > highest:
+        if state in FOLLOWING:
+            state, reason = "ahead of the source", diagnosis.of_others(highest + 1, seen.highest_id)
+    elif seen.highest_id is not None:
+        facts["lag_events"] = highest - seen.highest_id
+        facts["lag_seconds"] = max(0.0, age) if age is not None and highest > seen.highest_id else 0.0
     if link:
         facts |= {"lag_bytes": link.lag_bytes, "held_bytes": link.held_bytes, "safe_bytes": link.safe_bytes}
     place = link.destination.place if link and link.destination else seen.place

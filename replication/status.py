@@ -71,6 +71,8 @@ def _lines(one: Standing) -> list[str]:
     lines = [f"{one.state}  {one.place}" if one.place else one.state]
     if one.reason:
         lines.append(f"  {one.reason}")
+    if one.highest_id is not None and one.lag_events is None:
+        lines.append(f"  highest id {one.highest_id:,}")
     if one.lag_events is not None:
         behind = "up to date" if not one.lag_events else f"{one.lag_events:,} events behind"
         since = f", the oldest of them {_duration(one.lag_seconds)} old" if one.lag_events and one.lag_seconds else ""
@@ -80,6 +82,8 @@ def _lines(one: Standing) -> list[str]:
         lines.append(
             f"  slot {one.name}: {_bytes(one.lag_bytes or 0)} not confirmed, holds back {_bytes(one.held_bytes)}{safe}"
         )
+    if one.follows and one.refuses_writes is False:
+        lines.append("  others may write there, too; slate-replicate add ends that")
     if one.errors:
         lines.append(f"  applying has failed {one.errors:,} times since statistics began")
     return lines

@@ -48,6 +48,7 @@ ERROR_CODES = {
     "not-a-destination": ExitStatus.REFUSED,
     "not-a-prefix": ExitStatus.REFUSED,
     "not-an-event-store": ExitStatus.REFUSED,
+    "not-connected": ExitStatus.FAILED,
     "not-replicating": ExitStatus.REFUSED,
     "nothing-to-resume": ExitStatus.REFUSED,
     "other-backup": ExitStatus.REFUSED,

@@ -8,10 +8,11 @@ from psycopg import sql
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.sql_files import read_following_objects
 
-_IS_INSTALLED = """
-SELECT EXISTS (SELECT FROM pg_trigger AS t
-               WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'refuse_while_following')
+_IS_ENABLED = """
+SELECT t.tgenabled <> 'D' FROM pg_trigger AS t
+WHERE t.tgrelid = to_regclass('public.events') AND t.tgname = 'refuse_while_following'
 """
+_ENABLE = "ALTER TABLE public.events ENABLE TRIGGER refuse_while_following"
 _READ_COMMENT = """
 SELECT obj_description(t.oid, 'pg_trigger') FROM pg_trigger AS t
 WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'refuse_while_following'
@@ -29,13 +30,21 @@ DROP FUNCTION IF EXISTS public.refuse_while_following()
 
 
 def is_installed(connection: Connection) -> bool:
+    """Whether the trigger is there, be it disabled."""
+    return connection.execute(_IS_ENABLED).fetchone() is not None
+
+
+def refuses_writes(connection: Connection) -> bool:
     """Whether the destination refuses other writes."""
-    return connection.execute(_IS_INSTALLED).fetchone() == (True,)
+    return connection.execute(_IS_ENABLED).fetchone() == (True,)
 
 
 def install(connection: Connection) -> None:
     """Has the destination refuse other writes, in the caller's transaction. For the owner of events."""
-    if is_installed(connection):
+    enabled = connection.execute(_IS_ENABLED).fetchone()
+    if enabled:
+        if enabled == (False,):
+            connection.execute(_ENABLE)
         return
     # Of a trigger that somebody dropped by hand, the function is left.
     connection.execute(_REMOVE)

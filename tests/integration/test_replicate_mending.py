@@ -1,0 +1,106 @@
+"""What slate-replicate says and does where a destination is set up, and not all is well with it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from init_slate_db.core.errors import ExitStatus
+from tests import commands, servers
+from tests.links import COMMAND, Pair, open_pair
+from tests.recovery import ONE_DIRECTION
+from tests.servers import Server
+
+pytestmark = ONE_DIRECTION
+
+ONE_WORKER = "wal_level = logical\nmax_logical_replication_workers = 1\n"
+UNGUARD = ["DROP TRIGGER refuse_while_following ON events", "ALTER TABLE events DISABLE TRIGGER refuse_while_following"]
+
+
+@pytest.fixture
+def pair(server: Server, backup_server: Server, name: str) -> Iterator[Pair]:
+    """A destination that follows a source of twenty events."""
+    with open_pair(server, backup_server, name) as pair:
+        pair.add()
+        yield pair
+
+
+@pytest.fixture
+def busy(server: Server, server_directory: Path) -> Iterator[Server]:
+    """A server that can follow one source, and no second."""
+    busy = servers.start(server_directory / "busy", server.version, ONE_WORKER)
+    yield busy
+    busy.cluster.stop("immediate")
+
+
+def status(pair: Pair, *more: str) -> "tuple[int, dict[str, Any]]":
+    """Exit status, and what is said of the one destination."""
+    arguments = ["status", pair.source_address(), "--format", "json", *more]
+    ended = commands.run(arguments, pair.destination_server.environment(), COMMAND)
+    (one,) = json.loads(ended.stdout)["destinations"]
+    return ended.returncode, one
+
+
+@pytest.mark.parametrize("unguard", UNGUARD, ids=["dropped", "disabled"])
+def test_a_guard_that_somebody_took_away_is_missed_and_brought_back(pair: Pair, unguard: str) -> None:
+    with pair.destination() as destination:
+        destination.execute(unguard.encode())
+    assert status(pair)[1]["refuses_writes"] is False
+    told = commands.run(["status", pair.source_address()], pair.destination_server.environment(), COMMAND)
+    assert "others may write there, too; slate-replicate add ends that" in told.stdout
+    planned = pair.run("add", "--dry-run")
+    assert "let nobody else write to the destination" in planned.stderr + planned.stdout
+    assert status(pair)[1]["refuses_writes"] is False
+    pair.add()
+    assert status(pair)[1]["refuses_writes"] is True
+    with pair.destination() as destination, pytest.raises(psycopg.Error) as refused:
+        destination.execute("INSERT INTO events VALUES (21, now(), '{}')")
+    assert refused.value.sqlstate == "SL005"
+    pair.wait_for_event(pair.append())
+    assert pair.same_events()
+
+
+def test_a_destination_that_holds_more_than_the_source_is_not_up_to_date(pair: Pair) -> None:
+    with pair.destination() as destination:
+        destination.execute(UNGUARD[1].encode())
+        destination.execute("INSERT INTO events VALUES (21, now(), '{}'), (22, now(), '{}')")
+    code, one = status(pair, "--max-lag", "1000")
+    assert code == ExitStatus.DIFFERENT
+    assert (one["state"], one["highest_id"], one["lag_events"], one["follows"]) == (
+        "ahead of the source",
+        22,
+        None,
+        False,
+    )
+    assert "events 21 to 22 there are not the source's" in one["reason"]
+
+
+def test_add_does_not_say_that_a_destination_follows_before_it_does(server: Server, busy: Server, name: str) -> None:
+    with open_pair(server, busy, name) as first, open_pair(server, busy, f"{name}_second") as second:
+        first.add()
+        ended = second.run("add", "--yes")
+        assert ended.returncode == ExitStatus.FAILED
+        assert ended.stdout == ""
+        assert "is set up to follow" in ended.stderr
+        assert "max_logical_replication_workers are busy" in ended.stderr
+        assert status(second)[1]["state"] == "not connected"
+        assert first.run("remove", "--yes").returncode == ExitStatus.DONE
+        second.add()
+        second.wait_for_event(second.append())
+        assert second.same_events()
+
+
+def test_failover_slots_need_versions_that_have_them(server: Server, backup_server: Server, name: str) -> None:
+    with open_pair(server, backup_server, name) as pair:
+        ended = pair.run("add", "--failover", "--yes")
+        old = [one.version for one in (server, backup_server) if one.version < 17]
+        if not old:
+            assert ended.returncode == ExitStatus.DONE
+            return
+        assert ended.returncode == ExitStatus.REFUSED
+        for version in old:
+            assert f"its server is PostgreSQL {version}, and " in ended.stderr
+        assert pair.traces() == []
