@@ -10,7 +10,7 @@ demo: $(VENV)/demo-ready
 	@$(BIN)/python -m demo
 
 test: $(VENV)/test-ready
-	$(BIN)/pytest -n auto --dist loadfile $(PYTEST_ARGUMENTS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGUMENTS)
 
 lint: $(VENV)/test-ready
 	$(BIN)/ruff format --check .

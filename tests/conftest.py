@@ -19,6 +19,12 @@ def pytest_report_header() -> str:
     return "PostgreSQL: " + ", ".join(f"{version} ({path})" for version, path in servers.binaries().items())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folders with the longest tests first, so that no worker begins one when the others are done."""
+    folders = ["faults", "containers", "integration", "compatibility", "unit"]
+    items.sort(key=lambda item: folders.index(item.path.relative_to(Path(__file__).parent).parts[0]))
+
+
 @pytest.fixture(scope="session")
 def server_directory() -> Iterator[Path]:
     """A folder for clusters, open to the system user that runs them, gone after the run."""

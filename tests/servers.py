@@ -31,10 +31,14 @@ Value = TypeVar("Value")
 
 
 def binaries() -> dict[int, Path]:
-    """The PostgreSQL versions that this machine has, with the folder of each one's programs.
+    """The PostgreSQL versions to test, with the folder of each one's programs: those that this machine has, or what
+    SLATE_TEST_POSTGRES names, such as 14=/opt/14/bin,17=/opt/17/bin.
 
     :raises RuntimeError: in continuous integration, where all must be there.
     """
+    if named := os.environ.get("SLATE_TEST_POSTGRES"):
+        pairs = (pair.split("=", 1) for pair in named.split(","))
+        return {int(version): Path(folder) for version, folder in pairs}
     found = {18: find_binaries()}
     if (DEBIAN_15 / "postgres").exists() and (
         DEBIAN_15.parents[3] / "share/postgresql/15/extension/dblink.control"
