@@ -62,7 +62,7 @@ _SENTENCES = {
     ),
     "no-server": (
         "No PostgreSQL server answers at {place}.",
-        "Start it, or name another one: --host, --port, PGHOST, PGPORT.",
+        "Start it, or check the host and the port (where none is given: PGHOST, PGPORT).",
     ),
     "no-such-host": ("The host of {place} has no address.", "Check its spelling and the name server."),
     "read-only": ("None of the servers at {place} can be written to.", "Name the primary, not a standby."),

@@ -103,7 +103,7 @@ def test_no_server_is_told_after_retries() -> None:
         f"127.0.0.1:{port}: Connection refused. {TRYING_AGAIN} 1 s.",
         f"error: No PostgreSQL server answers at 127.0.0.1:{port}.",
         "  Connection refused",
-        "  Start it, or name another one: --host, --port, PGHOST, PGPORT.",
+        "  Start it, or check the host and the port (where none is given: PGHOST, PGPORT).",
     ]
 
 
