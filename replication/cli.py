@@ -1,37 +1,37 @@
 """The command slate-replicate: its verbs, and what each of them reads from the command line."""
 
 import argparse
-import re
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import DEFAULT_DATABASE, Address, read_address
+from init_slate_db.core.addresses import DEFAULT_DATABASE
 from init_slate_db.core.errors import ExitStatus
-from init_slate_db.core.options import MISSING, ConnectionOptions, Faults, LogOptions, OptionParser
+from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from init_slate_db.core.verbs import Program, Verb
 from replication.options import (
     PROGRAM,
     SIDES,
     AddOptions,
     FollowOptions,
-    Format,
-    Limits,
     RemoveOptions,
     Side,
     StatusOptions,
     VerifyOptions,
 )
+from replication.reading import (
+    ADDRESS,
+    DEFAULT_JOBS,
+    FORMATS,
+    read_format,
+    read_interval,
+    read_jobs,
+    read_limits,
+    read_one,
+    read_side,
+    read_way,
+)
 
-_DEFAULT_JOBS = 4
-_MOST_JOBS = 64
 _DEFAULT_INTERVAL = 2.0
-_FORMATS = ("text", "json")
-_ADDRESS = "a host, host:port, socket folder, URI or key=value string"
-_LAG = re.compile(r"(?P<number>[0-9]{1,15})(?P<unit>s|min|h|kB|MB|GB)?")
-_SECONDS = {"s": 1, "min": 60, "h": 3600}
-_BYTES = {"kB": 2**10, "MB": 2**20, "GB": 2**30}
 _VERB_SUMMARIES = {
     "add": "have a destination follow a source",
     "status": "tell how far behind the destinations of a source are",
@@ -74,7 +74,7 @@ def _parser(verb: str, usage: str, *examples: str) -> OptionParser:
 def _add_addresses(parser: OptionParser, *names: str) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("Which databases")
     for name in names:
-        group.add_argument(name, metavar=name.upper(), nargs="?", help=_ADDRESS)
+        group.add_argument(name, metavar=name.upper(), nargs="?", help=ADDRESS)
     shared.value_option(
         group,
         "--database",
@@ -117,7 +117,7 @@ def _build_add() -> OptionParser:
     )
     group = parser.add_argument_group("How to follow")
     group.add_argument("--failover", action="store_true", help="standbys of the source keep the slot (17 and later)")
-    value(group, "--jobs", metavar="N", help=f"connections a server, for comparing (default {_DEFAULT_JOBS})")
+    value(group, "--jobs", metavar="N", help=f"connections a server, for comparing (default {DEFAULT_JOBS})")
     _add_consent(parser)
     return _finish(parser)
 
@@ -144,7 +144,7 @@ def _build_status() -> OptionParser:
         repeatable=True,
         help="exit with 3 where a destination is further behind: 1000 (events), 30s, 5min, 64MB",
     )
-    shared.value_option(group, "--format", metavar="FORMAT", help="text or json (default text)", completions=_FORMATS)
+    shared.value_option(group, "--format", metavar="FORMAT", help="text or json (default text)", completions=FORMATS)
     return _finish(parser)
 
 
@@ -152,8 +152,8 @@ def _build_verify() -> OptionParser:
     parser = _parser("verify", "SOURCE DESTINATION [options]", "db1 backup-host", "db1 backup-host --format json")
     _add_addresses(parser, "source", "destination")
     group = parser.add_argument_group("How to compare")
-    shared.value_option(group, "--jobs", metavar="N", help=f"connections a server (default {_DEFAULT_JOBS})")
-    shared.value_option(group, "--format", metavar="FORMAT", help="text or json (default text)", completions=_FORMATS)
+    shared.value_option(group, "--jobs", metavar="N", help=f"connections a server (default {DEFAULT_JOBS})")
+    shared.value_option(group, "--format", metavar="FORMAT", help="text or json (default text)", completions=FORMATS)
     return _finish(parser)
 
 
@@ -184,12 +184,12 @@ def _build_follow() -> OptionParser:
 
 def _add(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
     options = AddOptions(
-        source=_read_address(values, "source", faults),
-        destination=_read_address(values, "destination", faults),
-        way=_read_way(values, faults),
+        source=read_side(values, "source", faults),
+        destination=read_side(values, "destination", faults),
+        way=read_way(values, faults),
         create=values.create,
         failover=values.failover,
-        jobs=_read_jobs(values, faults),
+        jobs=read_jobs(values, faults),
         yes=values.yes,
         dry_run=values.dry_run,
         log=log,
@@ -202,12 +202,12 @@ def _add(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitSta
 
 def _status(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
     options = StatusOptions(
-        source=_read_address(values, "source", faults),
-        destinations=tuple(_read_one(one, "destination", values, faults) for one in values.destinations),
+        source=read_side(values, "source", faults),
+        destinations=tuple(read_one(one, "destination", values, faults) for one in values.destinations),
         fallback=shared.read_fallback_connection_options(values, Faults()),
-        watch=_read_interval(values.watch, faults),
-        limits=_read_limits(values.max_lag or [], faults),
-        format=_read_format(values, faults),
+        watch=read_interval(values.watch, faults),
+        limits=read_limits(values.max_lag or [], faults),
+        format=read_format(values, faults),
         log=log,
     )
     faults.raise_any(f"{PROGRAM} status")
@@ -218,10 +218,10 @@ def _status(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
 
 def _verify(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
     options = VerifyOptions(
-        source=_read_address(values, "source", faults),
-        destination=_read_address(values, "destination", faults),
-        jobs=_read_jobs(values, faults),
-        format=_read_format(values, faults),
+        source=read_side(values, "source", faults),
+        destination=read_side(values, "destination", faults),
+        jobs=read_jobs(values, faults),
+        format=read_format(values, faults),
         log=log,
     )
     faults.raise_any(f"{PROGRAM} verify")
@@ -232,8 +232,8 @@ def _verify(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
 
 def _remove(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
     options = RemoveOptions(
-        source=_read_address(values, "source", faults),
-        destination=_read_address(values, "destination", faults),
+        source=read_side(values, "source", faults),
+        destination=read_side(values, "destination", faults),
         lost=cast(Side | None, shared.read_choice(values.lost, "--lost", SIDES, faults)),
         yes=values.yes,
         dry_run=values.dry_run,
@@ -247,8 +247,8 @@ def _remove(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
 
 def _follow(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
     options = FollowOptions(
-        source=_read_address(values, "source", faults),
-        destination=_read_address(values, "destination", faults),
+        source=read_side(values, "source", faults),
+        destination=read_side(values, "destination", faults),
         once=values.once,
         log=log,
     )
@@ -256,76 +256,3 @@ def _follow(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
     from replication.following import follow
 
     return follow(options)
-
-
-def _read_address(values: argparse.Namespace, side: Side, faults: Faults) -> Address:
-    value = getattr(values, side)
-    if value is None:
-        faults.add(side.upper(), f"is needed: {_ADDRESS}")
-        return Address(ConnectionOptions(), "")
-    return _read_one(value, side, values, faults)
-
-
-def _read_one(value: str, side: Side, values: argparse.Namespace, faults: Faults) -> Address:
-    # The shared options are told of once, where the source is read.
-    told = faults if side == "source" else Faults()
-    connection = replace(shared.read_fallback_connection_options(values, told), role=f"the {side}")
-    database = shared.read_text(values.database, "--database", told)
-    return read_address(value, side.upper(), connection, database, faults)
-
-
-def _read_way(values: argparse.Namespace, faults: Faults) -> Mapping[str, Any]:
-    way: dict[str, Any] = {}
-    if values.source_server_host is not None:
-        given = read_address(values.source_server_host, "--source-server-host", ConnectionOptions(), "", faults)
-        connection = given.connection
-        if connection.dsn:
-            from psycopg.conninfo import conninfo_to_dict
-
-            way |= {name: value for name, value in conninfo_to_dict(connection.dsn).items() if value is not None}
-        else:
-            way |= {"host": connection.host} | ({"port": connection.port} if connection.port else {})
-    for option, name in (("replication_user", "user"), ("replication_password", "password")):
-        text = shared.read_text(getattr(values, option), f"--{option.replace('_', '-')}", faults)
-        if text is not None:
-            way[name] = text
-    return way
-
-
-def _read_jobs(values: argparse.Namespace, faults: Faults) -> int:
-    return shared.read_whole_number(values.jobs, "--jobs", faults, largest=_MOST_JOBS) or _DEFAULT_JOBS
-
-
-def _read_format(values: argparse.Namespace, faults: Faults) -> Format:
-    return cast(Format, shared.read_choice(values.format, "--format", _FORMATS, faults) or "text")
-
-
-def _read_interval(value: str | None, faults: Faults) -> float | None:
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = 0.0
-    if not 0.1 <= seconds <= 86400:
-        faults.add("--watch", f'"{value}" is not a number of seconds from 0.1 to 86400')
-        return None
-    return seconds
-
-
-def _read_limits(given: list[Any], faults: Faults) -> Limits:
-    limits = Limits()
-    for value in given:
-        match = None if value is MISSING else _LAG.fullmatch(value)
-        if match is None:
-            shown = "needs a value" if value is MISSING or not value else f'"{value}" is no lag'
-            faults.add("--max-lag", f"{shown}: 1000 (events), 30s, 5min, 2h, 64MB, 1GB")
-            continue
-        number, unit = int(match["number"]), match["unit"]
-        if unit is None:
-            limits = replace(limits, events=number)
-        elif unit in _SECONDS:
-            limits = replace(limits, seconds=number * _SECONDS[unit])
-        else:
-            limits = replace(limits, bytes=number * _BYTES[unit])
-    return limits
