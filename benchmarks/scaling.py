@@ -42,7 +42,9 @@ class Series:
         middle_rate = (self.seconds[middle] - fixed) / middle
         large_rate = (self.seconds[large] - fixed) / large
         sorting = max(0.0, (large_rate - middle_rate) / (log2(large) - log2(middle)))
-        return fixed, max(0.0, large_rate - sorting * log2(large)), sorting
+        # At most all of it: what grew faster than that, caches outgrown for one, does not grow so for ever.
+        sorting = min(sorting, large_rate / log2(large))
+        return fixed, large_rate - sorting * log2(large), sorting
 
 
 def report(version: int, events: int) -> None:
