@@ -50,7 +50,7 @@ def add(options: AddOptions) -> ExitStatus:
         with look(options) as survey:
             consent.tell_survey(survey.findings)
             raise_any(survey.findings)
-            consent.tell_plan([_TITLES[action] for action in survey.actions] or ["nothing is to be done"])
+            consent.tell_plan(_plan(options, survey))
             if options.dry_run:
                 write_result("Nothing was done: --dry-run.")
                 return ExitStatus.DONE
@@ -69,6 +69,14 @@ def add(options: AddOptions) -> ExitStatus:
         if stands:
             _logger.warning("Interrupted: %s", stands)
         raise
+
+
+def _plan(options: AddOptions, survey: Survey) -> list[str]:
+    steps = [_TITLES[action] for action in survey.actions] or ["nothing is to be done"]
+    if survey.set_back and survey.agreement:
+        step = f'write events {survey.set_back:,} to {survey.agreement.destination_highest:,} of the destination to "'
+        steps.insert(survey.actions.index(Action.COPY), f'{step}{options.set_back}", and delete them there')
+    return steps
 
 
 def _create(survey: Survey) -> None:

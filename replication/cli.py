@@ -22,6 +22,7 @@ from replication.reading import (
     ADDRESS,
     DEFAULT_JOBS,
     FORMATS,
+    read_file,
     read_format,
     read_interval,
     read_jobs,
@@ -117,6 +118,13 @@ def _build_add() -> OptionParser:
     )
     group = parser.add_argument_group("How to follow")
     group.add_argument("--failover", action="store_true", help="standbys of the source keep the slot (17 and later)")
+    value(
+        group,
+        "--set-back",
+        metavar="FILE",
+        help="where the source has lost events in a failover: delete there what the source does not have, "
+        "and keep it in FILE",
+    )
     value(group, "--jobs", metavar="N", help=f"connections a server, for comparing (default {DEFAULT_JOBS})")
     _add_consent(parser)
     return _finish(parser)
@@ -189,6 +197,7 @@ def _add(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitSta
         way=read_way(values, faults),
         create=values.create,
         failover=values.failover,
+        set_back=read_file(values.set_back, faults),
         jobs=read_jobs(values, faults),
         yes=values.yes,
         dry_run=values.dry_run,

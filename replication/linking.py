@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -17,6 +18,7 @@ from replication.link import Destination as Described
 from replication.link import describe
 from replication.options import AddOptions
 from replication.requirements import Action, Survey
+from replication.setting_back import set_back
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Linking:
         self._name = survey.destination.name
         self._copied = 0
         self._stands = stands
+        self._written: Path | None = None
         self._actions: dict[Action, Callable[[], None]] = {
             Action.CLEAR: self._clear,
             Action.PUBLISH: self._publish,
@@ -101,7 +104,7 @@ class Linking:
         with slot.hold_moment(self._source.reached, self._name) as moment, self._writer() as writer:
             guard.hold(writer, self._destination.place)
             lift_timeouts(writer)
-            kept = False
+            kept = committing = False
             try:
                 with server_errors(f"fill {self._destination.place}"), writer.transaction():
                     self._fill(moment.reader, writer, before)
@@ -110,15 +113,17 @@ class Linking:
                     self._subscribe(writer)
                     self._stands = f"the destination follows, or does not follow yet. {_AGAIN}"
                     # Should the commit's answer not reach us, the subscription may be there, and need it.
-                    kept = False
+                    committing = True
             except BaseException:
-                if kept:
+                if kept and not committing:
                     self._drop_slot()
+                if self._written and not committing:
+                    # All that it holds is still there, and the same command is to find no such file.
+                    self._written.unlink(missing_ok=True)
                 raise
         self._stands = f"{self._destination.place} follows."
 
     def _fill(self, reader: Connection, writer: Connection, before: int) -> None:
-        guard.install(writer)
         writer.execute("LOCK TABLE public.events IN SHARE ROW EXCLUSIVE MODE")
         if writer.execute(_HIGHEST).fetchone() != (before,):
             raise SlateError(
@@ -126,6 +131,12 @@ class Linking:
                 f"{self._destination.place} has changed since it was looked at.",
                 hint="Stop what writes to it, then run the command again.",
             )
+        if self._survey.set_back and self._options.set_back:
+            before = self._survey.set_back - 1
+            self._written = self._options.set_back
+            count = set_back(writer, before + 1, self._written)
+            _logger.info('Wrote %s events of the destination to "%s"', f"{count:,}", self._written)
+        guard.install(writer)
         row = reader.execute(_HIGHEST).fetchone()
         assert row
         last: int = row[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from init_slate_db.core.addresses import Address
@@ -17,13 +18,15 @@ SIDES: tuple[Side, ...] = ("source", "destination")
 @dataclass(frozen=True)
 class AddOptions:
     """Of ``add``. way: libpq's parameters by which the destination's server reaches the source, where they are others
-    than ours. failover: the slot is one that standbys of the source keep, too. jobs: connections a server."""
+    than ours. failover: the slot is one that standbys of the source keep, too. set_back: a new file for the events that
+    the destination has and the source does not, which are deleted there. jobs: connections a server."""
 
     source: Address
     destination: Address
     way: Mapping[str, Any] = field(repr=False)
     create: bool
     failover: bool
+    set_back: Path | None
     jobs: int
     yes: bool
     dry_run: bool

@@ -96,6 +96,20 @@ def check_prefix(source: Snapshot, destination: Snapshot, jobs: int, log: LogOpt
     return found
 
 
+def find_own(source: Snapshot, destination: Snapshot, found: Agreement) -> int | None:
+    """The id from which on the destination holds anything else than the source; None where it holds nothing else.
+
+    :param found: what agree says of the same two snapshots.
+    :raises SlateError: no-right, connection-lost, or what else a server says.
+    """
+    if found.first_difference is None:
+        return found.source_highest + 1 if found.destination_highest > found.source_highest else None
+    settings = Settings(until_id=found.until_id)
+    sides = Side(source, settings), Side(destination, settings)
+    here, there = (side.digest_rows(side.connections[0], [found.first_difference]) for side in sides)
+    return min(id_ for id_ in here.keys() | there.keys() if here.get(id_) != there.get(id_))
+
+
 def _fault(found: Agreement) -> str:
     if found.destination_highest > found.source_highest:
         return f"It has events up to {found.destination_highest:,}, the source only up to {found.source_highest:,}."

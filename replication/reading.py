@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from init_slate_db.core import options as shared
@@ -55,6 +56,19 @@ def read_way(values: argparse.Namespace, faults: Faults) -> Mapping[str, Any]:
         if text is not None:
             way[name] = text
     return way
+
+
+def read_file(value: Any, faults: Faults) -> Path | None:
+    """A file that is not there yet, in a folder that is."""
+    name = shared.read_text(value, "--set-back", faults)
+    if name is None:
+        return None
+    file = Path(name)
+    if file.exists():
+        faults.add("--set-back", f'"{name}" is there already; name a new file')
+    elif not file.parent.is_dir():
+        faults.add("--set-back", f'there is no folder "{file.parent}"')
+    return file
 
 
 def read_jobs(values: argparse.Namespace, faults: Faults) -> int:

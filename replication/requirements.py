@@ -18,7 +18,7 @@ from replication import subscription
 from replication.destination import Destination
 from replication.link import Link
 from replication.options import PROGRAM, AddOptions
-from replication.prefix import Agreement, check_prefix
+from replication.prefix import Agreement, agree_visibly, check_prefix, find_own
 from replication.shape import check_same_shape
 from replication.source import Source
 
@@ -51,6 +51,7 @@ class Creation:
 class Survey:
     """What was found, in the order in which a person reads it. actions: what is to be done, in order.
 
+    set_back: the id from which on the events of the destination are to go; None: all stay.
     creation: of the destination, where it is not there; all that follows is found out when it is.
     """
 
@@ -59,6 +60,7 @@ class Survey:
     source: Source | None = None
     destination: Destination | None = None
     agreement: Agreement | None = None
+    set_back: int | None = None
     conninfo: str = ""
     creation: Creation | None = None
 
@@ -113,7 +115,7 @@ def _survey(options: AddOptions, source_reached: Reached, destination_reached: R
     if any(finding.against for finding in findings):
         return known
     check_same_shape(source.reached.connection, source.place, destination.reached.connection, destination.place)
-    actions, finding = _judge_link(source, destination)
+    actions, finding = _judge_link(source, destination, anew=options.set_back is not None)
     if options.failover and not finding.against and Action.COPY not in actions and not _survives(source.link):
         finding = _not_kept_by_standbys(destination)
     findings.append(finding)
@@ -121,11 +123,13 @@ def _survey(options: AddOptions, source_reached: Reached, destination_reached: R
         return replace(known, findings=tuple(findings))
     conninfo = subscription.connection_string(source.reached, options.way)
     findings.append(_try_way(destination, conninfo))
-    agreement = None
+    agreement, own = None, None
     if Action.COPY in actions:
-        agreement, finding = _judge_events(options, source, destination)
+        agreement, own, finding = _judge_events(options, source, destination)
         findings.append(finding)
-    return replace(known, findings=tuple(findings), actions=actions, agreement=agreement, conninfo=conninfo)
+    return replace(
+        known, findings=tuple(findings), actions=actions, agreement=agreement, set_back=own, conninfo=conninfo
+    )
 
 
 def _look_at_both(
@@ -152,7 +156,8 @@ def _same_database(source: Source) -> Finding:
     return Finding(text, SlateError("same-database", f"S{text[1:]}.", hint="Name another destination."))
 
 
-def _judge_link(source: Source, destination: Destination) -> tuple[tuple[Action, ...], Finding]:
+def _judge_link(source: Source, destination: Destination, *, anew: bool) -> tuple[tuple[Action, ...], Finding]:
+    """anew: a link that does not get on is not led to the source again, but made anew."""
     link, own = source.link, destination.subscription
     if link and link.active and own is None:
         return (), _slot_in_use(link)
@@ -160,7 +165,7 @@ def _judge_link(source: Source, destination: Destination) -> tuple[tuple[Action,
         return (), _follows_another(destination)
     if own and own.enabled and link and link.active and link.is_usable:
         return _judge_following(destination)
-    if own and own.slot == destination.name and link and link.is_usable:
+    if own and own.slot == destination.name and link and link.is_usable and not anew:
         return (Action.POINT,), Finding(f"{destination.place} is set up, but is not connected")
     leftovers = [
         *(["a subscription that hears nothing"] if own else []),
@@ -220,20 +225,44 @@ def _try_way(destination: Destination, conninfo: str) -> Finding:
     return Finding("the destination's server reaches the source, and may replicate there")
 
 
-def _judge_events(options: AddOptions, source: Source, destination: Destination) -> tuple[Agreement | None, Finding]:
+def _judge_events(
+    options: AddOptions, source: Source, destination: Destination
+) -> tuple[Agreement | None, int | None, Finding]:
+    """What both hold, and the id from which on the destination is to be set back."""
     with Snapshot(_again(source.reached)) as ours, Snapshot(_again(destination.reached)) as theirs:
+        if options.set_back:
+            found = agree_visibly(ours, theirs, options.jobs, options.log)
+            own = find_own(ours, theirs, found)
+            if own is not None and own > 1:
+                return found, own, Finding(_own_events(own, found))
         try:
             found = check_prefix(ours, theirs, options.jobs, options.log)
         except SlateError as error:
             if error.code != "not-a-prefix":
                 raise
-            return None, Finding("the destination does not hold the first events of the source", error)
+            hint = (
+                "slate-diff shows what differs. Where the source lost events in a failover, and nobody needs them:"
+                " --set-back FILE. Else make a new destination."
+            )
+            refusal = SlateError(error.code, error.what, why=error.why, hint=hint)
+            return None, None, Finding("the destination does not hold the first events of the source", refusal)
     if found.until_id == 0:
-        return found, Finding(f"the destination is empty; the source has {found.source_highest:,} events")
+        return found, None, Finding(f"the destination is empty; the source has {found.source_highest:,} events")
     missing = found.source_highest - found.destination_highest
-    return found, Finding(
-        f"the destination has the first {found.until_id:,} events of the source, digest {found.source_digest[:16]};"
-        f" {missing:,} are missing"
+    return (
+        found,
+        None,
+        Finding(
+            f"the destination has the first {found.until_id:,} events of the source, digest {found.source_digest[:16]};"
+            f" {missing:,} are missing"
+        ),
+    )
+
+
+def _own_events(own: int, found: Agreement) -> str:
+    return (
+        f"the destination has the first {own - 1:,} events of the source;"
+        f" its events {own:,} to {found.destination_highest:,} are not the source's"
     )
 
 

@@ -36,6 +36,7 @@ ERROR_CODES = {
     "disk-full": ExitStatus.FAILED,
     "embedded-failed": ExitStatus.FAILED,
     "embedded-missing": ExitStatus.FAILED,
+    "file-not-written": ExitStatus.FAILED,
     "invalid-backup": ExitStatus.REFUSED,
     "invalid-source": ExitStatus.REFUSED,
     "name-taken": ExitStatus.REFUSED,

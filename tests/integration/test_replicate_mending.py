@@ -12,7 +12,7 @@ from init_slate_db.core.errors import ExitStatus
 from tests import commands, servers
 from tests.links import COMMAND, Pair, open_pair
 from tests.recovery import ONE_DIRECTION
-from tests.servers import Server
+from tests.servers import Server, wait_for
 
 pytestmark = ONE_DIRECTION
 
@@ -34,6 +34,15 @@ def busy(server: Server, server_directory: Path) -> Iterator[Server]:
     busy = servers.start(server_directory / "busy", server.version, ONE_WORKER)
     yield busy
     busy.cluster.stop("immediate")
+
+
+def hold_back(pair: Pair) -> None:
+    """Switches the subscription off."""
+    with pair.destination() as destination:
+        destination.execute(f"ALTER SUBSCRIPTION {pair.slots()[0]} DISABLE".encode())
+    with pair.source() as source:
+        active = "SELECT FROM pg_replication_slots WHERE active AND database = current_database()"
+        wait_for(lambda: not source.execute(active).rowcount, "the end of the walsender")
 
 
 def status(pair: Pair, *more: str) -> "tuple[int, dict[str, Any]]":
@@ -104,3 +113,76 @@ def test_failover_slots_need_versions_that_have_them(server: Server, backup_serv
         for version in old:
             assert f"its server is PostgreSQL {version}, and " in ended.stderr
         assert pair.traces() == []
+
+
+OWN = "INSERT INTO events SELECT i, now(), jsonb_build_object('lost', i) FROM generate_series(19, 25) AS i"
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["no link", "an earlier link"])
+def test_a_destination_that_is_ahead_is_set_back_and_what_it_had_is_kept(
+    server: Server, backup_server: Server, name: str, tmp_path: Path, linked: bool
+) -> None:
+    with open_pair(server, backup_server, name) as pair:
+        pair.add()
+        pair.wait_for_event(20)
+        if linked:
+            hold_back(pair)
+        else:
+            assert pair.run("remove", "--yes").returncode == ExitStatus.DONE
+        with pair.destination() as destination:
+            destination.execute("SET session_replication_role = replica")
+            destination.execute("DELETE FROM events WHERE id > 18")
+            destination.execute(OWN)
+        pair.append(3)
+        file = tmp_path / "ahead"
+        if not linked:
+            refused = pair.run("add", "--yes")
+            assert refused.returncode == ExitStatus.REFUSED
+            assert "--set-back FILE" in refused.stderr
+        planned = pair.run("add", "--dry-run", "--set-back", str(file))
+        assert planned.returncode == ExitStatus.DONE, planned.stderr
+        step = f'write events 19 to 25 of the destination to "{file}", and delete them there'
+        assert step in planned.stdout
+        assert not file.exists()
+        pair.add("--set-back", str(file))
+        lines = [line.split("\t") for line in file.read_text().splitlines()]
+        assert [(int(line[0]), json.loads(line[2])) for line in lines] == [(i, {"lost": i}) for i in range(19, 26)]
+        assert file.stat().st_mode & 0o777 == 0o600
+        pair.wait_for_event(pair.append())
+        assert pair.same_events()
+        assert status(pair)[1]["refuses_writes"] is True
+
+
+def test_a_destination_with_another_history_altogether_is_not_set_back(
+    server: Server, backup_server: Server, name: str, tmp_path: Path
+) -> None:
+    with open_pair(server, backup_server, name) as pair:
+        with pair.destination() as destination:
+            destination.execute("INSERT INTO events VALUES (1, now(), '{}')")
+        file = tmp_path / "ahead"
+        ended = pair.run("add", "--yes", "--set-back", str(file))
+        assert ended.returncode == ExitStatus.REFUSED
+        assert not file.exists()
+        file.write_text("taken")
+        ended = pair.run("add", "--yes", "--set-back", str(file))
+        assert ended.returncode == ExitStatus.BAD_OPTIONS
+        assert "is there already; name a new file" in ended.stderr
+        assert file.read_text() == "taken"
+
+
+def test_what_stops_an_add_that_sets_back_leaves_events_and_no_file(
+    server: Server, backup_server: Server, name: str, tmp_path: Path
+) -> None:
+    with open_pair(server, backup_server, name) as pair:
+        with pair.destination() as destination:
+            destination.execute("INSERT INTO events VALUES (1, now(), '{}')")
+            with pair.source() as source:
+                (event,) = source.execute("SELECT id, ts, event::text FROM events WHERE id = 1").fetchall()
+            destination.execute("UPDATE events SET ts = %s, event = %s::jsonb", event[1:])
+            destination.execute("INSERT INTO events VALUES (2, now(), '{}')")
+            destination.execute("ALTER TABLE events ADD CONSTRAINT few CHECK (id < 15) NOT VALID")
+        file = tmp_path / "ahead"
+        ended = pair.run("add", "--yes", "--set-back", str(file))
+        assert ended.returncode == ExitStatus.FAILED, ended.stderr
+        assert not file.exists()
+        assert pair.highest() == 2

@@ -9,7 +9,7 @@ import pytest
 
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults
-from replication import cli
+from replication import reading
 from replication.options import Limits
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
@@ -66,7 +66,7 @@ def test_what_is_no_lag_is_refused(lag: str) -> None:
 
 def test_lags_of_each_kind_hold_together() -> None:
     found = Faults()
-    assert cli._read_limits(["1000", "5min", "64MB"], found) == Limits(1000, 300, 64 * 2**20)
+    assert reading.read_limits(["1000", "5min", "64MB"], found) == Limits(1000, 300, 64 * 2**20)
     found.raise_any("test")
 
 
