@@ -11,11 +11,8 @@ import init_slate_db
 from init_slate_db.core.errors import ExitStatus
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
-SNAPSHOTS = {
-    (): "help-schema.txt",
-    ("check",): "help-schema-check.txt",
-    ("install",): "help-schema-install.txt",
-}
+VERBS = ("check", "install", "snapshot", "history", "show", "diff", "rollback", "prune")
+SNAPSHOTS: dict[tuple[str, ...], str] = {(): "help-schema.txt"} | {(verb,): f"help-schema-{verb}.txt" for verb in VERBS}
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -26,7 +23,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize("verb", SNAPSHOTS, ids=["overview", "check", "install"])
+@pytest.mark.parametrize("verb", SNAPSHOTS, ids=lambda verb: " ".join(verb) or "overview")
 def test_help_is_as_in_the_snapshot(verb: tuple[str, ...]) -> None:
     # To renew it: COLUMNS=100 NO_COLOR=1 slate-schema check --help >tests/unit/help-schema-check.txt
     shown = run(*verb, "--help")
@@ -44,7 +41,7 @@ def test_completion_is_printed_for_each_shell(shell: str) -> None:
     printed = run("--print-completion", shell)
     assert printed.returncode == ExitStatus.DONE
     assert printed.stderr == ""
-    for word in ("check", "roles", "log-format"):
+    for word in ("check", "roles", "log-format", "rollback", "older-than"):
         assert word in printed.stdout
 
 

@@ -1,0 +1,64 @@
+"""A rollback that was agreed to: carried out in one transaction, again where others were in the way."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from init_slate_db.core.addresses import Reached
+from init_slate_db.core.errors import SlateError
+from versioning.check.options import PROGRAM
+from versioning.snapshots.options import RollbackOptions
+from versioning.snapshots.patience import patiently
+from versioning.snapshots.store import Command, pov_errors, read_plan, take_turn
+
+_logger = logging.getLogger(__name__)
+
+# Whoever holds the turn takes no other snapshot: the one before the last is what was live before.
+_ROLL_BACK = "SELECT r._snapshotid FROM pov.rollback(%s) AS r"
+_BEFORE = "SELECT max(s.snapshotid) FROM pov.snapshot AS s WHERE s.snapshotid < %s"
+
+
+@dataclass(frozen=True)
+class Done:
+    """number: of the snapshot that stands for the rollback; before: of that of what was live before."""
+
+    number: int
+    before: int
+
+
+def go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]) -> Done:
+    """Carries out the plan, and no other.
+
+    :raises SlateError: plan-changed, lock-held, snapshots-busy, or what the server says; nothing was changed then.
+    """
+    return patiently(reached, options.attempts, lambda: _go_back(reached, options, plan))
+
+
+def _go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]) -> Done:
+    connection = reached.connection
+    done = None
+    try:
+        with pov_errors("go back to a snapshot"), connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(options.lock_timeout),))
+            take_turn(connection)
+            if read_plan(connection, None, options.number) != list(plan):
+                raise _plan_changed(options.number)
+            row = connection.execute(_ROLL_BACK, (options.number,)).fetchone()
+            assert row
+            before = connection.execute(_BEFORE, row).fetchone()
+            assert before
+            done = Done(row[0], before[0])
+    except KeyboardInterrupt:
+        if done:
+            raise KeyboardInterrupt(f"all of it was done, or nothing; {PROGRAM} history tells") from None
+        raise
+    return done
+
+
+def _plan_changed(number: int) -> SlateError:
+    return SlateError(
+        "plan-changed",
+        "Nothing was changed: what is live has changed since the plan was made.",
+        why="What you agreed to is no longer what would be done.",
+        hint=f"Look at {PROGRAM} rollback {number} --dry-run, then run the command again.",
+    )

@@ -1,0 +1,131 @@
+"""The options of the verbs of snapshots, and how they are read."""
+
+import argparse
+import re
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Literal, cast
+
+from init_slate_db.core import options as shared
+from init_slate_db.core.addresses import Address, default_database
+from init_slate_db.core.options import Faults, OptionParser
+from versioning.check.options import PROGRAM
+
+Format = Literal["text", "json"]
+
+_FORMATS = ("text", "json")
+_HIGHEST_NUMBER = 2**31 - 1
+_AGE = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of every verb of snapshots."""
+
+    target: Address
+    format: Format
+
+
+@dataclass(frozen=True)
+class TakeOptions(Options):
+    """Of ``snapshot``. note: "" is none."""
+
+    note: str
+
+
+@dataclass(frozen=True)
+class ShowOptions(Options):
+    """Of ``show``. object: part of the kind and name of the objects that are shown in full; "": all, by name."""
+
+    number: int
+    object: str
+
+
+@dataclass(frozen=True)
+class DiffOptions(Options):
+    """Of ``diff``. after: None is the live state."""
+
+    before: int
+    after: int | None
+
+
+@dataclass(frozen=True)
+class RollbackOptions(Options):
+    """Of ``rollback``. lock_timeout: how long an attempt waits for a lock, in milliseconds."""
+
+    number: int
+    lock_timeout: int
+    attempts: int
+    yes: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class PruneOptions(Options):
+    """Of ``prune``. keep: how many of the newest stay. older_than: the age of one that goes. Not both are None."""
+
+    keep: int | None
+    older_than: timedelta | None
+    yes: bool
+    dry_run: bool
+
+
+def build_parser(verb: str, usage: str, description: str, *examples: str) -> OptionParser:
+    """A parser for the verb, without options so far.
+
+    :param examples: the words behind the verb.
+    """
+    lines = "\n".join(f"  {PROGRAM} {verb} {example}" for example in examples)
+    return OptionParser(f"{PROGRAM} {verb}", usage, description, lines)
+
+
+def add_consent_options(parser: OptionParser) -> None:
+    group = parser.add_argument_group("Consent")
+    group.add_argument("--dry-run", action="store_true", help="survey and plan alone; write nothing anywhere")
+    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def add_target_options(parser: OptionParser) -> None:
+    """Adds where the database is, how the result is told, and the options of all commands."""
+    group = parser.add_argument_group("Where, and how to tell")
+    shared.value_option(group, "-d", "--database", metavar="NAME", help="the database [PGDATABASE, events]")
+    shared.value_option(
+        group,
+        "--format",
+        metavar="FORMAT",
+        help="of the result: text or json (default text)",
+        completions=_FORMATS,
+    )
+    shared.add_connection_options(parser)
+    shared.add_common_options(parser)
+
+
+def read_target(values: argparse.Namespace, faults: Faults) -> dict[str, Any]:
+    """What every verb has of add_target_options, by the fields of Options; each fault goes to faults."""
+    connection = replace(shared.read_connection_options(values, faults), role="the server")
+    database = shared.read_text(values.database, "--database", faults)
+    chosen = shared.read_choice(values.format, "--format", _FORMATS, faults) or "text"
+    return {
+        "target": Address(connection, database or default_database(), overrides=database is not None),
+        "format": cast(Format, chosen),
+    }
+
+
+def read_number(value: str | None, name: str, faults: Faults) -> int:
+    """The number of a snapshot; 0 where it is missing or is none, which is a fault."""
+    if value is None:
+        faults.add(name, f"is needed: the number of a snapshot; {PROGRAM} history shows them")
+    return shared.read_whole_number(value, name, faults, largest=_HIGHEST_NUMBER) or 0
+
+
+def read_age(value: Any, option: str, faults: Faults) -> timedelta | None:
+    """An age: hours, days or weeks."""
+    text = shared.read_text(value, option, faults)
+    if text is None:
+        return None
+    match = _AGE.fullmatch(text)
+    if match is None:
+        faults.add(option, f'"{text}" is no age, such as 12h, 30d or 8w')
+        return None
+    return timedelta(**{_UNITS[match["unit"]]: int(match["number"])})

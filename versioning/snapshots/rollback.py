@@ -1,0 +1,203 @@
+"""The verb rollback of slate-schema: surveys, tells the plan, asks, and goes back to a snapshot."""
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from init_slate_db.core import options as shared
+from init_slate_db.core.addresses import Reached
+from init_slate_db.core.consent import Consent
+from init_slate_db.core.console import write_result
+from init_slate_db.core.errors import ExitStatus, SlateError
+from init_slate_db.core.findings import Finding
+from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from versioning.check.options import PROGRAM
+from versioning.snapshots import options as own
+from versioning.snapshots.execution import Done, go_back
+from versioning.snapshots.options import RollbackOptions
+from versioning.snapshots.rendering import command_lines, command_objects, counted, one_line, write_lines
+from versioning.snapshots.store import (
+    READ,
+    TAKE,
+    Command,
+    Snapshot,
+    opened,
+    read_plan,
+    read_refusals,
+    read_snapshot,
+)
+
+_logger = logging.getLogger(__name__)
+
+_LOCK_TIMEOUT = 2000
+_LONGEST_LOCK_TIMEOUT = 2**31 - 1
+_ATTEMPTS = 10
+_MOST_ATTEMPTS = 10000
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """refusals: objects, each with what stands against changing it."""
+
+    place: str
+    snapshot: Snapshot
+    refusals: tuple[tuple[str, str], ...]
+    plan: tuple[Command, ...]
+
+
+def build_parser() -> OptionParser:
+    parser = own.build_parser(
+        "rollback",
+        "N [options]",
+        "Goes back to snapshot N without touching data: all of it, in one transaction, or nothing. What is live before"
+        " is kept as a snapshot, so that a rollback can be undone.",
+        "3 --dry-run",
+        "3 --host db1 -d events --yes",
+    )
+    group = parser.add_argument_group("Where to, and how")
+    group.add_argument("number", metavar="N", nargs="?", help="the number of a snapshot, as history tells it")
+    shared.value_option(
+        group,
+        "--lock-timeout",
+        metavar="MILLISECS",
+        help=f"how long an attempt waits for a lock, while others queue behind it (default {_LOCK_TIMEOUT})",
+    )
+    shared.value_option(
+        group,
+        "--attempts",
+        metavar="N",
+        help=f"how often, with growing pauses, before it gives up (default {_ATTEMPTS})",
+    )
+    own.add_consent_options(parser)
+    own.add_target_options(parser)
+    return parser
+
+
+def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
+    """Runs the verb."""
+    lock_timeout = shared.read_whole_number(
+        values.lock_timeout, "--lock-timeout", faults, largest=_LONGEST_LOCK_TIMEOUT, unit="milliseconds"
+    )
+    attempts = shared.read_whole_number(values.attempts, "--attempts", faults, largest=_MOST_ATTEMPTS)
+    options = RollbackOptions(
+        **own.read_target(values, faults),
+        number=own.read_number(values.number, "N", faults),
+        lock_timeout=lock_timeout or _LOCK_TIMEOUT,
+        attempts=attempts or _ATTEMPTS,
+        yes=values.yes,
+        dry_run=values.dry_run,
+    )
+    faults.raise_any(f"{PROGRAM} rollback")
+    return rollback(options)
+
+
+def rollback(options: RollbackOptions) -> ExitStatus:
+    """Surveys, asks, and goes back.
+
+    :raises SlateError: what stands against it, or what stopped it; nothing was changed then.
+    """
+    try:
+        with opened(options.target, READ if options.dry_run else TAKE) as reached:
+            survey = _look(reached, options.number)
+            if options.dry_run:
+                _tell_dry_run(options, survey)
+                return ExitStatus.DONE
+            done = _agree_and_go_back(reached, options, survey)
+    except KeyboardInterrupt as interrupt:
+        _logger.warning("Interrupted: %s.", str(interrupt) or "nothing was changed")
+        raise
+    _tell(options, survey, done)
+    return ExitStatus.DONE
+
+
+def _look(reached: Reached, number: int) -> _Survey:
+    snapshot = read_snapshot(reached, number)
+    refusals = read_refusals(reached.connection, number)
+    return _Survey(reached.place, snapshot, tuple(refusals), tuple(read_plan(reached.connection, None, number)))
+
+
+def _agree_and_go_back(reached: Reached, options: RollbackOptions, survey: _Survey) -> Done | None:
+    """None: there is nothing to do."""
+    consent = Consent(options.yes, options.target.connection.interactive)
+    consent.tell_survey(_findings(survey))
+    _raise_refusals(survey)
+    if not survey.plan:
+        return None
+    consent.tell_plan(_steps(survey.plan))
+    consent.ask()
+    return go_back(reached, options, survey.plan)
+
+
+def _findings(survey: _Survey) -> list[Finding]:
+    if not survey.refusals:
+        return [Finding(f"nothing stands against going back to snapshot {survey.snapshot.number}")]
+    return [
+        Finding(one_line(f"{identity}: {reason}"), _refusal(survey), blocking=False)
+        for identity, reason in survey.refusals
+    ]
+
+
+def _raise_refusals(survey: _Survey) -> None:
+    if survey.refusals:
+        raise _refusal(survey)
+
+
+def _refusal(survey: _Survey) -> SlateError:
+    """Names every object: a quiet log has no survey."""
+    lines = [one_line(f"{identity}: {reason}") for identity, reason in survey.refusals]
+    return SlateError(
+        "rollback-refused",
+        f"Going back to snapshot {survey.snapshot.number} is refused; nothing was changed.",
+        why="\n  ".join(lines),
+        hint="Put that right, or go back to another snapshot.",
+    )
+
+
+def _steps(plan: Sequence[Command]) -> list[str]:
+    """A line for each object and what becomes of it, whatever number of commands that takes."""
+    return [one_line(title) for title, _ in groupby(plan, key=lambda one: one.title)]
+
+
+def _tell_dry_run(options: RollbackOptions, survey: _Survey) -> None:
+    """:raises SlateError: rollback-refused, behind the plan."""
+    number = survey.snapshot.number
+    if options.format == "json":
+        write_result(json.dumps(_plan_object(survey) | {"dry_run": True}))
+    elif not survey.plan:
+        write_result(f"What is live is as in snapshot {number} already.")
+    else:
+        write_lines(
+            [
+                ("", f"-- Back to snapshot {number} of {survey.place}: {counted(len(survey.plan), 'command')}"),
+                *command_lines(survey.plan),
+                ("", "-- Nothing was done: --dry-run."),
+            ]
+        )
+    _raise_refusals(survey)
+
+
+def _tell(options: RollbackOptions, survey: _Survey, done: Done | None) -> None:
+    number, revision = survey.snapshot.number, survey.snapshot.short_revision
+    if options.format == "json":
+        result = {"snapshot": done and done.number, "before": done and done.before}
+        write_result(json.dumps(_plan_object(survey) | {"dry_run": False} | result))
+    elif done is None:
+        write_result(f"What is live is as in snapshot {number} already, revision {revision}: nothing was done.")
+    else:
+        write_result(
+            f"Back at snapshot {number}: what is live has its revision, {revision}. This is snapshot {done.number}.\n"
+            f"What was live before is snapshot {done.before}: {PROGRAM} rollback {done.before} undoes this."
+        )
+
+
+def _plan_object(survey: _Survey) -> dict[str, object]:
+    return {
+        "place": survey.place,
+        "rollback_to": survey.snapshot.number,
+        "revision": survey.snapshot.revision,
+        "refusals": [{"identity": identity, "reason": reason} for identity, reason in survey.refusals],
+        "commands": command_objects(survey.plan),
+    }
