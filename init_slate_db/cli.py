@@ -52,6 +52,9 @@ def build_parser() -> OptionParser:
         metavar="N",
         help="keep the events of a source in partitions of N ids, made as they are needed",
     )
+    group.add_argument(
+        "--with-snapshots", action="store_true", help="prepare it for slate-schema snapshot and rollback"
+    )
     group.add_argument("--dry-run", action="store_true", help="validate, show parameters and plan; connect to nothing")
     group.add_argument("--check", action="store_true", help="connect and tell whether it can be done; write nothing")
     group.add_argument(
@@ -93,6 +96,7 @@ def read_options(values: argparse.Namespace, faults: Faults) -> Options:
         sql=values.sql,
         embedded=_read_directory(values.embedded),
         partition_size=_read_partition_size(values.partition_size, values.table_type, faults),
+        snapshots=values.with_snapshots,
         connection=connection,
     )
 
@@ -129,7 +133,13 @@ def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
 def _plan(options: Options) -> "Plan":
     from init_slate_db.core.creation.plan import make_plan
 
-    return make_plan(options.name, options.table_type, roles=options.roles, partition_size=options.partition_size)
+    return make_plan(
+        options.name,
+        options.table_type,
+        roles=options.roles,
+        partition_size=options.partition_size,
+        snapshots=options.snapshots,
+    )
 
 
 def _print_script(options: Options) -> None:
@@ -165,6 +175,7 @@ def _parameters(options: Options) -> list[tuple[str, str]]:
         ("type", options.table_type),
         *([("roles", f'prefix "{options.roles}"')] if options.roles else []),
         *([("partitions", f"{options.partition_size:,} ids each")] if options.partition_size else []),
+        *([("snapshots", "prepared for them")] if options.snapshots else []),
         ("server", server),
         ("user", "postgres" if options.embedded else user),
         ("timeout", f"{connection.connect_timeout} ms"),

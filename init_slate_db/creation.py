@@ -81,6 +81,7 @@ def create(options: Options) -> None:
             roles=options.roles,
             locale=survey.locale,
             partition_size=options.partition_size,
+            snapshots=options.snapshots,
         )
         Installation(plan, target.server, target.parameters, target.options).run(survey.leftovers)
     _logger.info('Created %s database "%s".', options.table_type, options.name)

@@ -15,6 +15,7 @@ class Options:
 
     roles: the prefix of the roles that get the database's rights, or "" for none.
     partition_size: how many ids a partition of events has; 0: events is no partitioned table.
+    snapshots: whether it is prepared for snapshots.
     embedded: the folder of the private server to use, or None.
     """
 
@@ -26,4 +27,5 @@ class Options:
     sql: bool
     embedded: Path | None
     partition_size: int
+    snapshots: bool
     connection: ConnectionOptions

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from init_slate_db.core.sql_files import SqlObject, TableType, read_objects, read_objects_with_roles
+from init_slate_db.core.sql_files import (
+    SqlObject,
+    TableType,
+    read_objects,
+    read_objects_with_roles,
+    read_snapshot_objects,
+)
 
 # A database bears such a name until it is complete. Whoever finds one that no run holds may drop it.
 WORKING_NAME = "slate_unfinished_"
@@ -51,6 +57,7 @@ def make_plan(
     locale: str = "",
     token: str = "",
     partition_size: int = 0,
+    snapshots: bool = False,
     closing: tuple[Step, ...] = (),
 ) -> Plan:
     """The plan that creates a database.
@@ -59,6 +66,7 @@ def make_plan(
     :param locale: a clause of CREATE DATABASE, where the cluster's own locale does not go with UTF8.
     :param token: 16 hexadecimal digits that make the working name unique; random when not given.
     :param partition_size: how many ids a partition of a source's events has; 0: it is no partitioned table.
+    :param snapshots: whether it is prepared for snapshots, too.
     :param closing: further steps inside the database, in the transaction of its objects.
     """
     working_name = WORKING_NAME + (token or secrets.token_hex(8))
@@ -74,6 +82,7 @@ def make_plan(
                 Place.SERVER,
             ),
             *_object_steps(table_type, roles, working_name, partition_size),
+            *(_snapshot_steps() if snapshots else ()),
             *closing,
             Step(
                 f'rename it to "{name}"',
@@ -133,6 +142,10 @@ def _object_steps(table_type: TableType, prefix: str, database: str, partition_s
         Step(_title(item, names), fill_in(item.sql, names) if _has_placeholders(item) else item.sql, Place.DATABASE)
         for item in read(table_type, partitions=partition_size > 0)
     )
+
+
+def _snapshot_steps() -> tuple[Step, ...]:
+    return tuple(Step(f"snapshots: {item.name}", item.sql, Place.DATABASE) for item in read_snapshot_objects())
 
 
 def _has_placeholders(item: SqlObject) -> bool:
