@@ -26,22 +26,25 @@ class Done:
     before: int
 
 
-def go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]) -> Done:
-    """Carries out the plan, and no other.
+def go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]) -> Done | None:
+    """Carries out the plan, and no other. None: somebody else has done so in the meantime.
 
     :raises SlateError: plan-changed, lock-held, snapshots-busy, or what the server says; nothing was changed then.
     """
     return patiently(reached, options.attempts, lambda: _go_back(reached, options, plan))
 
 
-def _go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]) -> Done:
+def _go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]) -> Done | None:
     connection = reached.connection
     done = None
     try:
         with pov_errors("go back to a snapshot"), connection.transaction():
             connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(options.lock_timeout),))
             take_turn(connection)
-            if read_plan(connection, None, options.number) != list(plan):
+            present_plan = read_plan(connection, None, options.number)
+            if not present_plan:
+                return None
+            if present_plan != list(plan):
                 raise _plan_changed(options.number)
             row = connection.execute(_ROLL_BACK, (options.number,)).fetchone()
             assert row
