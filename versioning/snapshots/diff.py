@@ -5,11 +5,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from init_slate_db.core.addresses import Reached
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.check.options import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import DiffOptions
+from versioning.snapshots.patience import ATTEMPTS, patiently
 from versioning.snapshots.rendering import (
     Line,
     change_lines,
@@ -56,13 +58,17 @@ def diff(options: DiffOptions) -> ExitStatus:
     with opened(options.target) as reached:
         for number in filter(None, (options.before, options.after)):
             read_snapshot(reached, number)
-        changes = read_changes(reached.connection, options.before, options.after)
-        commands = read_plan(reached.connection, options.before, options.after) if changes else []
+        changes, commands = patiently(reached, ATTEMPTS, lambda: _compare(reached, options))
         if options.format == "json":
             write_lines([("", _as_json(reached.place, options, changes, commands))])
         else:
             write_lines(_lines(options, changes, commands))
     return ExitStatus.DIFFERENT if changes else ExitStatus.DONE
+
+
+def _compare(reached: Reached, options: DiffOptions) -> tuple[list[Change], list[Command]]:
+    changes = read_changes(reached.connection, options.before, options.after)
+    return changes, read_plan(reached.connection, options.before, options.after) if changes else []
 
 
 def _lines(options: DiffOptions, changes: Sequence[Change], commands: Sequence[Command]) -> Iterator[Line]:

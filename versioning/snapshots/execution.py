@@ -39,7 +39,6 @@ def _go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]
     done = None
     try:
         with pov_errors("go back to a snapshot"), connection.transaction():
-            connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(options.lock_timeout),))
             take_turn(connection)
             present_plan = read_plan(connection, None, options.number)
             if not present_plan:

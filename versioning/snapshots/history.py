@@ -4,11 +4,13 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from init_slate_db.core.addresses import Reached
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.check.options import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import Options
+from versioning.snapshots.patience import ATTEMPTS, patiently
 from versioning.snapshots.rendering import Line, counted, one_line, write_lines
 from versioning.snapshots.store import Snapshot, opened, read_changes, read_snapshots
 
@@ -40,12 +42,16 @@ def history(options: Options) -> ExitStatus:
     """
     with opened(options.target) as reached:
         snapshots = read_snapshots(reached.connection)
-        differing = len(read_changes(reached.connection, snapshots[-1].number, None)) if snapshots else None
+        differing = patiently(reached, ATTEMPTS, lambda: _count_changes(reached, snapshots)) if snapshots else None
         if options.format == "json":
             write_lines([("", _as_json(reached.place, snapshots, differing))])
         else:
             write_lines(_lines(reached.place, snapshots, differing))
     return ExitStatus.DONE
+
+
+def _count_changes(reached: Reached, snapshots: Sequence[Snapshot]) -> int:
+    return len(read_changes(reached.connection, snapshots[-1].number, None))
 
 
 def _lines(place: str, snapshots: Sequence[Snapshot], differing: int | None) -> Iterator[Line]:

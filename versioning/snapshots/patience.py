@@ -17,6 +17,9 @@ Result = TypeVar("Result")
 
 _logger = logging.getLogger(__name__)
 
+ATTEMPTS = 10
+"""How often work is tried that has no option for it: with the waiting, about half a minute."""
+
 _PASSING = ("lock-held", "snapshots-busy")
 # In seconds. Most work waits for nobody, and needs no second session to see for whom.
 _BEFORE_FIRST_LOOK = 0.1

@@ -14,13 +14,12 @@ from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.check.options import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import PruneOptions
-from versioning.snapshots.patience import patiently
+from versioning.snapshots.patience import ATTEMPTS, patiently
 from versioning.snapshots.rendering import counted, one_line
 from versioning.snapshots.store import PRUNE, READ, opened, pov_errors
 
 _logger = logging.getLogger(__name__)
 
-_ATTEMPTS = 10
 _MOST_KEPT = 2**31 - 1
 _PRUNABLE = """
 SELECT p.snapshotid, to_char(p.taken AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), coalesce(p.note, '')
@@ -81,7 +80,7 @@ def prune(options: PruneOptions) -> ExitStatus:
             freed = (0, 0)
             if going and not options.dry_run:
                 consent.ask()
-                freed = patiently(reached, _ATTEMPTS, lambda: _remove(reached, [number for number, _, _ in going]))
+                freed = patiently(reached, ATTEMPTS, lambda: _remove(reached, [number for number, _, _ in going]))
     except KeyboardInterrupt:
         _logger.warning("Interrupted: all of them were removed, or none.")
         raise

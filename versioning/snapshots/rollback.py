@@ -18,8 +18,10 @@ from versioning.check.options import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.execution import Done, go_back
 from versioning.snapshots.options import RollbackOptions
+from versioning.snapshots.patience import ATTEMPTS, patiently
 from versioning.snapshots.rendering import command_lines, command_objects, counted, one_line, write_lines
 from versioning.snapshots.store import (
+    LOCK_TIMEOUT,
     READ,
     TAKE,
     Command,
@@ -32,9 +34,7 @@ from versioning.snapshots.store import (
 
 _logger = logging.getLogger(__name__)
 
-_LOCK_TIMEOUT = 2000
 _LONGEST_LOCK_TIMEOUT = 2**31 - 1
-_ATTEMPTS = 10
 _MOST_ATTEMPTS = 10000
 
 
@@ -63,13 +63,13 @@ def build_parser() -> OptionParser:
         group,
         "--lock-timeout",
         metavar="MILLISECS",
-        help=f"how long an attempt waits for a lock, while others queue behind it (default {_LOCK_TIMEOUT})",
+        help=f"how long an attempt waits for a lock, while others queue behind it (default {LOCK_TIMEOUT})",
     )
     shared.value_option(
         group,
         "--attempts",
         metavar="N",
-        help=f"how often, with growing pauses, before it gives up (default {_ATTEMPTS})",
+        help=f"how often, with growing pauses, before it gives up (default {ATTEMPTS})",
     )
     own.add_consent_options(parser)
     own.add_target_options(parser)
@@ -85,8 +85,8 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
     options = RollbackOptions(
         **own.read_target(values, faults),
         number=own.read_number(values.number, "N", faults),
-        lock_timeout=lock_timeout or _LOCK_TIMEOUT,
-        attempts=attempts or _ATTEMPTS,
+        lock_timeout=lock_timeout or LOCK_TIMEOUT,
+        attempts=attempts or ATTEMPTS,
         yes=values.yes,
         dry_run=values.dry_run,
     )
@@ -100,8 +100,8 @@ def rollback(options: RollbackOptions) -> ExitStatus:
     :raises SlateError: what stands against it, or what stopped it; nothing was changed then.
     """
     try:
-        with opened(options.target, READ if options.dry_run else TAKE) as reached:
-            survey = _look(reached, options.number)
+        with opened(options.target, READ if options.dry_run else TAKE, options.lock_timeout) as reached:
+            survey = patiently(reached, options.attempts, lambda: _look(reached, options.number))
             if options.dry_run:
                 _tell_dry_run(options, survey)
                 return ExitStatus.DONE

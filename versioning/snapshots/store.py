@@ -24,9 +24,10 @@ _CODES = {
     "SL074": "rollback-failed",
     "SL075": "rollback-failed",
     "SL082": "snapshot-needed",
-    "55P03": "lock-held",
-    "40P01": "lock-held",
 }
+_LOCK_HINT = "Try again when nobody changes these tables."
+# In milliseconds: long enough for what is quick, short enough for those who queue behind whoever waits.
+LOCK_TIMEOUT = 2000
 # What the role needs beyond USAGE on the schema: privilege and table.
 READ = tuple(("SELECT", table) for table in ("object", "revision", "revision_object", "snapshot", "history"))
 TAKE = (*READ, *(("INSERT", table) for table in ("object", "revision", "revision_object", "snapshot")))
@@ -143,6 +144,8 @@ def pov_errors(doing: str) -> Iterator[None]:
     """
     try:
         yield
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+        raise SlateError("lock-held", f"Waited in vain for a lock, to {doing}.", hint=_LOCK_HINT) from error
     except psycopg.Error as error:
         if error.sqlstate in _CODES:
             raise SlateError(
@@ -156,15 +159,20 @@ def pov_errors(doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened(target: Address, privileges: Sequence[tuple[str, str]] = READ) -> Iterator[Reached]:
+def opened(
+    target: Address, privileges: Sequence[tuple[str, str]] = READ, lock_timeout: int = LOCK_TIMEOUT
+) -> Iterator[Reached]:
     """Reaches a database that is prepared for snapshots, for as long as the block runs.
 
     :param privileges: what the role needs there; with READ alone the session can write nothing.
+    :param lock_timeout: how long the session waits for a lock, in milliseconds.
     :raises SlateError: not-prepared, no-right, read-only, or one of the connection codes.
     """
     reached = reach(target, PROGRAM)
     with reached.connection as connection:
         lift_timeouts(connection)
+        # What is told of a table's objects needs its weakest lock, which a waiting ALTER TABLE keeps everybody from.
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (str(lock_timeout),))
         if privileges is READ:
             connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         _check(reached, privileges)

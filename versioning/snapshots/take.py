@@ -12,14 +12,11 @@ from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.check.options import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import TakeOptions
-from versioning.snapshots.patience import patiently
+from versioning.snapshots.patience import ATTEMPTS, patiently
 from versioning.snapshots.rendering import counted
 from versioning.snapshots.store import TAKE, Snapshot, opened, pov_errors, read_snapshots, take, take_turn
 
 _logger = logging.getLogger(__name__)
-
-# With their pauses about half a minute: what another snapshot takes of a database with 100,000 objects.
-_ATTEMPTS = 10
 
 
 def build_parser() -> OptionParser:
@@ -53,7 +50,7 @@ def snapshot(options: TakeOptions) -> ExitStatus:
     try:
         with opened(options.target, TAKE) as reached:
             place = reached.place
-            taken, is_new = patiently(reached, _ATTEMPTS, lambda: _take(reached, options.note))
+            taken, is_new = patiently(reached, ATTEMPTS, lambda: _take(reached, options.note))
     except KeyboardInterrupt:
         _logger.warning("Interrupted: the snapshot was taken, or nothing was stored.")
         raise

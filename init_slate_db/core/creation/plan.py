@@ -82,7 +82,7 @@ def make_plan(
                 Place.SERVER,
             ),
             *_object_steps(table_type, roles, working_name, partition_size),
-            *(_snapshot_steps() if snapshots else ()),
+            *(_snapshot_steps(roles) if snapshots else ()),
             *closing,
             Step(
                 f'rename it to "{name}"',
@@ -144,8 +144,14 @@ def _object_steps(table_type: TableType, prefix: str, database: str, partition_s
     )
 
 
-def _snapshot_steps() -> tuple[Step, ...]:
-    return tuple(Step(f"snapshots: {item.name}", item.sql, Place.DATABASE) for item in read_snapshot_objects())
+def _snapshot_steps(prefix: str) -> tuple[Step, ...]:
+    steps = tuple(Step(f"snapshots: {item.name}", item.sql, Place.DATABASE) for item in read_snapshot_objects())
+    if not prefix:
+        return steps
+    owner = role_names(prefix)["owner"]
+    # Privileges of roles come before, and end with a role that is not the owner.
+    become = Step(f"snapshots: as {owner}", f"SET LOCAL ROLE {quote_name(owner)}", Place.DATABASE)
+    return (become, *steps, Step("snapshots: as before", "RESET ROLE", Place.DATABASE))
 
 
 def _has_placeholders(item: SqlObject) -> bool:
