@@ -33,7 +33,7 @@ def is_prepared(server: Server, name: str) -> bool:
 def test_a_source_is_prepared_once_and_takes_snapshots(server: Server, source: str) -> None:
     code, said = run(server, source, "--yes")
     assert code == ExitStatus.DONE, said
-    assert "SELECT * FROM pov() takes one." in said
+    assert "slate-schema snapshot takes one." in said
     with server.connect(source) as connection:
         first = connection.execute("SELECT _snapshotid, _revisionid FROM pov()").fetchone()
         connection.execute("DROP FUNCTION append_events(jsonb)")

@@ -95,9 +95,10 @@ def test_a_note_that_only_claims_a_rollback_is_not_believed(store: Database) -> 
 def test_show_lists_the_objects_by_kind_and_one_in_full(store: Database) -> None:
     store.do("CREATE TABLE t (a integer)", F, 'CREATE VIEW "two\nlines" AS SELECT f(a) FROM t')
     store.do("COMMENT ON FUNCTION f(integer) IS 'doubles nothing'")
-    store.said("snapshot")
+    store.said("snapshot", "--note", "why")
     lines = store.said("show", "1").splitlines()
-    assert lines[0].startswith("Snapshot 1: 2 objects, revision ")
+    assert re.fullmatch(r"Snapshot 1, taken [-0-9]+ [:0-9]+ UTC by postgres: why", lines[0])
+    assert re.fullmatch(r"  2 objects, revision [0-9a-f]{64}", lines[1])
     assert lines[2:] == ["", "function (1)", "  public.f(integer)", "", "view (1)", '  public."two\\nlines"']
     full = store.said("show", "1", "--object", "f(int")
     assert full.startswith("-- function public.f(integer)\nCREATE OR REPLACE FUNCTION public.f(integer)\n")

@@ -87,9 +87,12 @@ def test_the_result_tells_where_it_is_now_and_how_to_undo_it(changed: Database) 
         f"Back at snapshot 1: what is live has its revision, {revision[:12]}. This is snapshot 3.\n"
         "What was live before is snapshot 2: slate-schema rollback 2 undoes this.\n"
     )
-    assert ended.stderr.splitlines() == [
+    survey, which, *told = ended.stderr.splitlines()
+    place = re.escape(f"127.0.0.1:{changed.server.port}/{changed.name}")
+    assert re.fullmatch(rf"  ok  snapshot 1, taken [-0-9]+ [:0-9]+ UTC by postgres, of {place}", which)
+    assert [survey, *told] == [
         "Survey",
-        "  ok  nothing stands against going back to snapshot 1",
+        "  ok  nothing stands against going back to it",
         "Plan",
         "  1  drop constraint c ON public.t",
         "  2  replace function public.f(integer)",
@@ -284,3 +287,11 @@ def test_a_rollback_does_not_override_what_another_did_while_it_waited(changed: 
     assert "error: Nothing was changed: what is live has changed since the plan was made." in errors
     assert "Look at slate-schema rollback 1 --dry-run, then run the command again." in errors
     assert results(changed) == [(2,)]
+
+
+def test_where_nothing_can_be_written_it_can_be_read(changed: Database) -> None:
+    changed.do(f'ALTER DATABASE "{changed.name}" SET default_transaction_read_only = on')
+    assert "* 1" in changed.said("history")
+    assert "replace function public.f(integer)" in changed.said("rollback", "1", "--dry-run")
+    for verb in (["snapshot"], ["rollback", "1", "--yes"], ["prune", "--keep", "1", "--yes"]):
+        assert "can only be read from." in changed.refused(*verb, status=ExitStatus.FAILED)

@@ -24,7 +24,8 @@ _EXAMPLES = """\
 _FACTS = """
 SELECT to_regnamespace('pov') IS NOT NULL, to_regproc('public.pov') IS NOT NULL OR EXISTS (
          SELECT FROM pg_proc AS p WHERE p.proname = 'pov' AND p.pronamespace = 'public'::regnamespace),
-       to_regclass('pov.snapshot') IS NOT NULL, pg_is_in_recovery(), current_user,
+       EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+               WHERE n.nspname = 'pov' AND c.relname = 'snapshot'), pg_is_in_recovery(), current_user,
        has_database_privilege(current_database(), 'CREATE') AND has_schema_privilege('public', 'CREATE')
 """
 
@@ -94,7 +95,7 @@ def install(options: Options) -> ExitStatus:
     except KeyboardInterrupt:
         _logger.warning("Interrupted: all of it was installed, or nothing.")
         raise
-    write_result(f"{place} is prepared for snapshots: SELECT * FROM pov() takes one.")
+    write_result(f"{place} is prepared for snapshots: {PROGRAM} snapshot takes one.")
     return ExitStatus.DONE
 
 

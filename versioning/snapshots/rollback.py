@@ -132,9 +132,10 @@ def _agree_and_go_back(reached: Reached, options: RollbackOptions, survey: _Surv
 
 
 def _findings(survey: _Survey) -> list[Finding]:
+    what = Finding(f"snapshot {one_line(survey.snapshot.title)}, of {survey.place}")
     if not survey.refusals:
-        return [Finding(f"nothing stands against going back to snapshot {survey.snapshot.number}")]
-    return [
+        return [what, Finding("nothing stands against going back to it")]
+    return [what] + [
         Finding(one_line(f"{identity}: {reason}"), _refusal(survey), blocking=False)
         for identity, reason in survey.refusals
     ]

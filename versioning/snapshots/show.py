@@ -72,9 +72,8 @@ def _chosen(objects: Sequence[Object], options: ShowOptions) -> Sequence[Object]
 
 
 def _lines(snapshot: Snapshot, objects: Sequence[Object]) -> Iterator[Line]:
-    note = f": {one_line(snapshot.note)}" if snapshot.note else ""
-    yield "", f"Snapshot {snapshot.number}: {counted(snapshot.objects, 'object')}, revision {snapshot.revision}"
-    yield "", f"  taken {snapshot.taken:%Y-%m-%d %H:%M:%S} UTC by {one_line(snapshot.taken_by)}{note}"
+    yield "", f"Snapshot {one_line(snapshot.title)}"
+    yield "", f"  {counted(snapshot.objects, 'object')}, revision {snapshot.revision}"
     for kind, of_kind in groupby(objects, key=lambda one: one.kind):
         names = [one_line(one.identity) for one in of_kind]
         yield "", ""

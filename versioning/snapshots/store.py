@@ -85,6 +85,12 @@ class Snapshot:
         """Enough of it to tell one from another by eye."""
         return self.revision[:12]
 
+    @property
+    def title(self) -> str:
+        """Number, time, who took it, and the note."""
+        note = f": {self.note}" if self.note else ""
+        return f"{self.number}, taken {self.taken:%Y-%m-%d %H:%M:%S} UTC by {self.taken_by}{note}"
+
     def rollback_to(self, snapshots: Mapping[int, "Snapshot"]) -> int | None:
         """The number of the snapshot that a rollback went back to, where this one stands for that.
 
@@ -198,6 +204,7 @@ def _check(reached: Reached, privileges: Sequence[tuple[str, str]]) -> None:
             "not-prepared",
             f"{reached.place} is prepared for the snapshots of another version.",
             why="Its schema pov has no function plan_between.",
+            hint=f"Use the {PROGRAM} that prepared it; or drop schema pov with all snapshots, then install anew.",
         )
     if not may_use or lacking:
         raise SlateError(
