@@ -5,13 +5,13 @@ AS $function$
   SELECT CASE WHEN moved THEN ARRAY[format('ALTER %s OWNER TO %I', stored ->> 'target', stored ->> 'owner')] ELSE '{}' END
     || CASE WHEN stored ->> 'grant_target' IS NULL OR NOT moved
         AND live -> 'grants' = stored -> 'grants' AND live -> 'usual_grants' = stored -> 'usual_grants' THEN '{}'
-      ELSE format('REVOKE ALL ON %s FROM %s', stored ->> 'grant_target',
+      ELSE format('REVOKE ALL ON %s FROM %s CASCADE', stored ->> 'grant_target',
         array_to_string(grantees || CASE WHEN moved THEN ARRAY[quote_ident(stored ->> 'owner')] ELSE '{}' END, ', '))
         || pov.stored_grants(stored) END
     || ARRAY(SELECT u.command FROM unnest(pov.texts(live -> 'sets'), pov.texts(live -> 'unsets')) AS u (was, command)
       WHERE u.was <> ALL (pov.texts(stored -> 'sets')))
     || ARRAY(SELECT s FROM unnest(pov.texts(stored -> 'sets')) AS s WHERE s <> ALL (pov.texts(live -> 'sets')))
-  FROM (SELECT (stored ->> 'owned')::boolean AND live -> 'owner' <> stored -> 'owner' AS moved) AS o
+  FROM (SELECT stored ->> 'owner' IS NOT NULL AND live -> 'owner' <> stored -> 'owner' AS moved) AS o
 $function$;
 
 COMMENT ON FUNCTION pov.changes(jsonb, jsonb, text[]) IS

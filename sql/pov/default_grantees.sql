@@ -4,7 +4,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
   SELECT DISTINCT pov.role_name(e.grantee)
   FROM pg_default_acl AS a, aclexplode(a.defaclacl) AS e
-  WHERE a.defaclrole = current_user::regrole AND a.defaclobjtype IN ('f', 'r')
+  WHERE a.defaclrole = quote_ident(current_user)::regrole AND a.defaclobjtype IN ('f', 'r')
 $function$;
 
 COMMENT ON FUNCTION pov.default_grantees() IS 'Who gets privileges on whatever the current user makes.';

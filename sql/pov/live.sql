@@ -1,9 +1,7 @@
 -- The settings pinned here are those that the texts of definitions depend on: the same object, the same text, whoever asks.
-CREATE FUNCTION pov.live(
-  OUT key text, OUT objectid text, OUT kind text, OUT identity text, OUT content jsonb, OUT grantees text[],
-  OUT class_id oid, OUT object_id oid
-) RETURNS SETOF record
+CREATE FUNCTION pov.live() RETURNS SETOF pov.live_object
 LANGUAGE sql STABLE
+ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 SET standard_conforming_strings = on
@@ -21,19 +19,25 @@ AS $function$
     FROM pov.live_items() AS i,
     LATERAL (SELECT acldefault(coalesce(i.acl_type, 'f'), i.owner) AS default_acl) AS d
   ), edge AS MATERIALIZED (
-    SELECT * FROM pov.live_edges()
+    SELECT e.*, o.key AS on_key
+    FROM pov.live_edges() AS e
+    LEFT JOIN item AS o ON o.class_id = e.on_class AND o.object_id = e.on_object AND o.kind <> 'row security'
+  ), outside AS MATERIALIZED (
+    SELECT n.* FROM pov.needs(ARRAY(
+      SELECT DISTINCT ROW(e.on_class, e.on_object, e.on_column)::pov.address FROM edge AS e WHERE e.on_key IS NULL)) AS n
   ), depends AS (
-    SELECT e.class_id, e.object_id, jsonb_agg(DISTINCT o.key ORDER BY o.key) AS keys
+    SELECT e.class_id, e.object_id,
+      coalesce(jsonb_agg(DISTINCT e.on_key ORDER BY e.on_key) FILTER (WHERE e.on_key IS NOT NULL), '[]') AS keys,
+      coalesce(jsonb_agg(DISTINCT o.need) FILTER (WHERE o.need IS NOT NULL), '[]') AS needs
     FROM edge AS e
-    JOIN item AS o ON o.class_id = e.on_class AND o.object_id = e.on_object AND o.kind <> 'row security'
+    LEFT JOIN outside AS o USING (on_class, on_object, on_column)
     GROUP BY 1, 2
   ), described AS (
-    SELECT i.key, i.kind, i.identity, i.class_id, i.object_id,
-      CASE WHEN i.usual THEN ARRAY['PUBLIC', pov.role_name(i.owner)]
-        ELSE pov.grantees(i.acl, i.column_grants, i.owner, i.object_id) END AS grantees,
+    SELECT i.key, i.kind, i.identity, i.class_id, i.object_id, i.keeper, coalesce(d.needs, '[]') AS needs, g.grantees,
       jsonb_build_object(
-        'definition', i.definition, 'removal', i.removal, 'target', i.target, 'shape', i.shape,
-        'owner', pg_get_userbyid(i.owner), 'owned', i.grant_target IS NOT NULL OR i.kind = 'event trigger',
+        'definition', i.definition, 'removal', i.removal, 'target', i.target, 'shape', i.shape, 'stub', i.stub,
+        'owner', pg_get_userbyid(i.owner), 'by_superuser', i.by_superuser,
+        'roles', CASE WHEN i.usual THEN i.roles ELSE i.roles || g.grantees END,
         'grant_target', i.grant_target,
         -- The usual grants are spelt out when they are needed: for most objects never.
         'grants', CASE WHEN i.grant_target IS NULL OR i.usual THEN '{}'
@@ -43,17 +47,18 @@ AS $function$
           ELSE ARRAY[format('COMMENT ON %s IS %L', i.target, c.description)] END,
         'unsets', i.note_unsets || CASE WHEN c.description IS NULL THEN '{}'
           ELSE ARRAY[format('COMMENT ON %s IS NULL', i.target)] END,
-        'schema', i.schema_name, 'relation', i.relation, 'column', i.column_name,
+        'schema', i.schema_name, 'relation', i.relation, 'domain', i.domain,
         'depends', coalesce(d.keys, '[]')) AS content
     FROM item AS i
-    LEFT JOIN depends AS d USING (class_id, object_id)
+    LEFT JOIN depends AS d ON d.class_id = i.class_id AND d.object_id = i.object_id AND i.kind <> 'row security'
     LEFT JOIN pg_description AS c ON c.classoid = i.class_id AND c.objoid = i.object_id AND c.objsubid = 0
       AND i.kind <> 'row security' AND i.target IS NOT NULL
+    CROSS JOIN LATERAL (SELECT CASE WHEN i.usual THEN ARRAY['PUBLIC', pov.role_name(i.owner)]
+      ELSE pov.grantees(i.acl, i.column_grants, i.owner, i.object_id) END AS grantees) AS g
   )
   SELECT d.key, encode(sha256(convert_to(d.key || E'\n' || d.content::text, 'UTF8')), 'hex'), d.kind, d.identity, d.content,
-    d.grantees, d.class_id, d.object_id
+    d.needs, d.grantees, d.keeper, d.class_id, d.object_id
   FROM described AS d
 $function$;
 
-COMMENT ON FUNCTION pov.live() IS
-  'Every live object that is part of a snapshot: its objectid, and in content the commands that make, dress and drop it.';
+COMMENT ON FUNCTION pov.live() IS 'Every live object that is part of a snapshot.';

@@ -27,7 +27,8 @@ AS $function$
       CASE WHEN a.aggkind = 'h' THEN 'HYPOTHETICAL' END)),
     ARRAY[concat_ws(' ', a.aggkind, a.aggnumdirectargs, pg_get_function_result(p.oid),
       format_type(a.aggtranstype, NULL), pg_get_function_identity_arguments(p.oid))],
-    p.proowner, 'f'::"char", p.proacl, '{}'::text[], '{}'::text[], '{}'::text[], n.nspname::text, NULL::text, NULL::text
+    p.proowner, 'f'::"char", p.proacl, '{}'::text[], '{}'::text[], '{}'::text[], n.nspname::text, NULL::text, NULL::text,
+    p.proowner, '{}'::text[], a.aggtranstype = 'internal'::regtype, NULL::text
   FROM pg_aggregate AS a
   JOIN pg_proc AS p ON p.oid = a.aggfnoid
   JOIN pg_namespace AS n ON n.oid = p.pronamespace,

@@ -6,7 +6,8 @@ AS $function$
   SELECT 'pg_constraint'::regclass, c.oid, 'constraint', format('%I ON %s', c.conname, t.name),
     format('CONSTRAINT %I ON %s', c.conname, t.name), format('ALTER TABLE %s DROP CONSTRAINT %I', t.name, c.conname),
     format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, c.conname, pg_get_constraintdef(c.oid)), '{}'::text[],
-    t.relowner, NULL::"char", NULL::aclitem[], '{}'::text[], '{}'::text[], '{}'::text[], t.nspname::text, t.name, NULL::text
+    NULL::oid, NULL::"char", NULL::aclitem[], '{}'::text[], '{}'::text[], '{}'::text[], t.nspname::text, t.name, NULL::text,
+    t.relowner, '{}'::text[], false, NULL::text
   FROM pg_constraint AS c
   JOIN pov.live_relation AS t ON t.oid = c.conrelid
   WHERE c.contype IN ('c', 'f') AND c.conislocal AND c.conparentid = 0
@@ -14,7 +15,8 @@ AS $function$
   SELECT 'pg_constraint'::regclass, c.oid, 'constraint', format('%I ON DOMAIN %s', c.conname, d.name),
     format('CONSTRAINT %I ON DOMAIN %s', c.conname, d.name), format('ALTER DOMAIN %s DROP CONSTRAINT %I', d.name, c.conname),
     format('ALTER DOMAIN %s ADD CONSTRAINT %I %s', d.name, c.conname, pg_get_constraintdef(c.oid)), '{}'::text[],
-    d.typowner, NULL::"char", NULL::aclitem[], '{}'::text[], '{}'::text[], '{}'::text[], d.nspname::text, NULL::text, NULL::text
+    NULL::oid, NULL::"char", NULL::aclitem[], '{}'::text[], '{}'::text[], '{}'::text[], d.nspname::text, NULL::text, d.name,
+    d.typowner, '{}'::text[], false, NULL::text
   FROM pg_constraint AS c
   JOIN (
     SELECT y.oid, y.typowner, n.nspname, format('%I.%I', n.nspname, y.typname) AS name

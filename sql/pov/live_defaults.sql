@@ -5,8 +5,8 @@ AS $function$
   SELECT 'pg_attrdef'::regclass, d.oid, 'default', format('%s.%I', t.name, a.attname), NULL,
     format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', t.name, a.attname),
     format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', t.name, a.attname, pg_get_expr(d.adbin, d.adrelid)),
-    '{}'::text[], t.relowner, NULL::"char", NULL::aclitem[], '{}'::text[], '{}'::text[], '{}'::text[], t.nspname::text, t.name,
-    a.attname::text
+    '{}'::text[], NULL::oid, NULL::"char", NULL::aclitem[], '{}'::text[], '{}'::text[], '{}'::text[], t.nspname::text, t.name,
+    NULL::text, t.relowner, '{}'::text[], false, NULL::text
   FROM pg_attrdef AS d
   JOIN pov.live_relation AS t ON t.oid = d.adrelid
   JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum

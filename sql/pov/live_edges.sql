@@ -1,6 +1,8 @@
 -- A view depends on what its rule names; a view's row type stands for the view.
-CREATE FUNCTION pov.live_edges(OUT class_id oid, OUT object_id oid, OUT on_class oid, OUT on_object oid) RETURNS SETOF record
+CREATE FUNCTION pov.live_edges(OUT class_id oid, OUT object_id oid, OUT on_class oid, OUT on_object oid, OUT on_column integer)
+RETURNS SETOF record
 LANGUAGE sql STABLE
+ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS $function$
   WITH stand_in AS MATERIALIZED (
@@ -16,15 +18,16 @@ AS $function$
     SELECT coalesce(CASE WHEN s.relation IS NULL THEN NULL ELSE 'pg_class'::regclass::oid END, d.classid) AS class_id,
       coalesce(s.relation, d.objid) AS object_id,
       coalesce(CASE WHEN o.relation IS NULL THEN NULL ELSE 'pg_class'::regclass::oid END, d.refclassid) AS on_class,
-      coalesce(o.relation, d.refobjid) AS on_object
+      coalesce(o.relation, d.refobjid) AS on_object, d.refobjsubid AS on_column
     FROM pg_depend AS d
     LEFT JOIN stand_in AS s ON s.class_id = d.classid AND s.object_id = d.objid
     LEFT JOIN stand_in AS o ON o.class_id = d.refclassid AND o.object_id = d.refobjid
-    WHERE d.deptype IN ('n', 'a') AND d.refobjid >= 16384
+    -- What has a lower number is always there.
+    WHERE d.deptype IN ('n', 'a') AND d.refobjid >= 12000
   )
-  SELECT DISTINCT p.class_id, p.object_id, p.on_class, p.on_object
+  SELECT DISTINCT p.class_id, p.object_id, p.on_class, p.on_object, p.on_column
   FROM plain AS p
   WHERE (p.class_id, p.object_id) <> (p.on_class, p.on_object)
 $function$;
 
-COMMENT ON FUNCTION pov.live_edges() IS 'What depends on what, by class and object id, from pg_depend.';
+COMMENT ON FUNCTION pov.live_edges() IS 'What depends on what, by class, object id and column, from pg_depend.';

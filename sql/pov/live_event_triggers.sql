@@ -11,7 +11,7 @@ AS $function$
     CASE WHEN e.evtenabled = 'O' THEN '{}' ELSE ARRAY[format('ALTER EVENT TRIGGER %I %s', e.evtname,
       CASE e.evtenabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END)] END,
     CASE WHEN e.evtenabled = 'O' THEN '{}' ELSE ARRAY[format('ALTER EVENT TRIGGER %I ENABLE', e.evtname)] END,
-    NULL::text, NULL::text, NULL::text
+    NULL::text, NULL::text, NULL::text, e.evtowner, '{}'::text[], true, NULL::text
   FROM pg_event_trigger AS e
   WHERE NOT EXISTS (SELECT FROM pg_depend AS d
     WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e')

@@ -3,9 +3,10 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
   SELECT 'pg_rewrite'::regclass, r.oid, 'rule', target, 'RULE ' || target, 'DROP RULE ' || target,
-    pg_get_ruledef(r.oid), '{}'::text[], t.relowner, NULL::"char", NULL::aclitem[], '{}'::text[],
+    pg_get_ruledef(r.oid), '{}'::text[], NULL::oid, NULL::"char", NULL::aclitem[], '{}'::text[],
     pov.enabled_set('RULE', t.name, r.rulename, r.ev_enabled),
-    pov.enabled_unset('RULE', t.name, r.rulename, r.ev_enabled), t.nspname::text, t.name, NULL::text
+    pov.enabled_unset('RULE', t.name, r.rulename, r.ev_enabled), t.nspname::text, t.name, NULL::text,
+    t.relowner, '{}'::text[], false, NULL::text
   FROM pg_rewrite AS r
   JOIN pov.live_relation AS t ON t.oid = r.ev_class,
   LATERAL (SELECT format('%I ON %s', r.rulename, t.name) AS target) AS n

@@ -6,7 +6,8 @@ AS $function$
     format(E'CREATE OR REPLACE VIEW %s%s AS\n%s', v.name,
       ' WITH (' || array_to_string(v.reloptions, ', ') || ')', pg_get_viewdef(v.oid)),
     a.shape, v.relowner, 'r'::"char", v.relacl, coalesce(g.grants, '{}'),
-    coalesce(a.comments, '{}'), coalesce(a.uncomments, '{}'), v.nspname::text, NULL::text, NULL::text
+    coalesce(a.comments, '{}'), coalesce(a.uncomments, '{}'), v.nspname::text, NULL::text, NULL::text,
+    v.relowner, '{}'::text[], false, NULL::text
   FROM pov.live_relation AS v
   CROSS JOIN LATERAL (
     SELECT array_agg(format('%I %s %s', t.attname, format_type(t.atttypid, t.atttypmod), t.attcollation::regcollation)

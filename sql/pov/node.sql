@@ -1,0 +1,1 @@
+CREATE TYPE pov.node AS (key text, content jsonb);
