@@ -45,4 +45,32 @@ CASES = {
     "plpgsql AS 'BEGIN RETURN h($1); "
     "END';CREATE FUNCTION h(integer) RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN "
     "g($1); END'",
+    "SQL-standard functions that call each other": "CREATE FUNCTION g(integer) RETURNS integer LANGUAGE sql "
+    "RETURN f($1);CREATE FUNCTION h(integer) RETURNS integer LANGUAGE sql RETURN g($1);CREATE OR REPLACE FUNCTION "
+    "g(integer) RETURNS integer LANGUAGE sql RETURN CASE WHEN $1 > 0 THEN h($1 - 1) ELSE f($1) END;"
+    "CREATE VIEW v AS SELECT g(a) AS b FROM t;ALTER TABLE t ADD CHECK (g(a) > -9)",
+    "operators": "CREATE FUNCTION l(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN f($1) < $2;"
+    "CREATE FUNCTION m(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN f($1) > $2;"
+    "CREATE OPERATOR <<< (FUNCTION = l, LEFTARG = integer, RIGHTARG = integer, COMMUTATOR = >>>, NEGATOR = !<<<, "
+    "RESTRICT = scalarltsel, JOIN = scalarltjoinsel);"
+    "CREATE OPERATOR >>> (FUNCTION = m, LEFTARG = integer, RIGHTARG = integer, COMMUTATOR = <<<);"
+    "CREATE OPERATOR #- (FUNCTION = f, RIGHTARG = integer); COMMENT ON OPERATOR #- (NONE, integer) IS 'it''s';"
+    "CREATE VIEW v AS SELECT a <<< 3 AS b, #- a AS c FROM t; ALTER TABLE t ADD CHECK (a >>> 0)",
+    "a cast": "CREATE TYPE pair AS (a integer, b integer);"
+    "CREATE FUNCTION p(integer) RETURNS pair LANGUAGE sql IMMUTABLE RETURN ROW(f($1), 1)::pair;"
+    "CREATE CAST (integer AS pair) WITH FUNCTION p(integer) AS ASSIGNMENT;"
+    "COMMENT ON CAST (integer AS pair) IS 'both'; CREATE VIEW v AS SELECT a::pair AS b FROM t",
+    "casts without a function": "CREATE TYPE pair AS (a integer, b integer);CREATE CAST (text AS pair) WITH INOUT AS "
+    "IMPLICIT;CREATE VIEW v AS SELECT '(1,2)'::text::pair AS b",
+    "text search": "CREATE TEXT SEARCH TEMPLATE tt (INIT = dsimple_init, LEXIZE = dsimple_lexize);"
+    'CREATE TEXT SEARCH DICTIONARY "d d" (TEMPLATE = tt, STOPWORDS = english, ACCEPT = false);'
+    "CREATE TEXT SEARCH PARSER tp (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, "
+    "LEXTYPES = prsd_lextype, HEADLINE = prsd_headline);CREATE TEXT SEARCH CONFIGURATION tc (PARSER = tp);"
+    'ALTER TEXT SEARCH CONFIGURATION tc ADD MAPPING FOR asciiword, float WITH "d d", english_stem;'
+    "COMMENT ON TEXT SEARCH CONFIGURATION tc IS 'it''s';CREATE VIEW v AS SELECT to_tsvector('tc', f(a)::text) FROM t",
+    "a conversion": "CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; COMMENT ON CONVERSION c IS 'x'",
+    "default privileges": "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;"
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, UPDATE ON TABLES TO pg_monitor WITH GRANT OPTION;"
+    "ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO PUBLIC;"
+    "ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM CURRENT_USER;CREATE VIEW v AS SELECT f(a) AS b FROM t",
 }

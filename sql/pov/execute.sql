@@ -1,5 +1,5 @@
--- check_function_bodies: a body may name what comes later. The commands name all they use in full; behind pg_catalog stands
--- the caller's path for what they run: a check constraint's functions over the rows, event triggers.
+-- check_function_bodies: a body may name what comes later. The commands name all they use in full; the caller's path is for
+-- what they run: a check constraint's functions over the rows, event triggers.
 CREATE FUNCTION pov.execute(deeds pov.deed[], caller_path text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -12,12 +12,20 @@ SET row_security = on
 SET client_min_messages = warning
 AS $function$
 DECLARE
+  previous_timeout text := current_setting('deadlock_timeout');
   step record;
 BEGIN
+  -- Of two that wait for each other, the rollback is to give way, not the users: it can be tried again.
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM set_config('deadlock_timeout', '100ms', true);
+  END IF;
   FOR step IN SELECT * FROM pov.plan(deeds) LOOP
-    PERFORM set_config('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, ''), 'pg_temp'), true);
+    PERFORM set_config('search_path', coalesce(nullif(caller_path, ''), 'pg_catalog') || ', pg_temp', true);
     EXECUTE step.command;
   END LOOP;
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM set_config('deadlock_timeout', previous_timeout, true);
+  END IF;
 EXCEPTION
   WHEN lock_not_available OR deadlock_detected THEN
     RAISE EXCEPTION 'Waited in vain for a lock, to % % %; nothing was changed', step.action, step.kind, step.identity

@@ -35,7 +35,7 @@ AS $function$
   SELECT d.key, format('role "%s" must own one of its types', current_user)
   FROM deed AS d
   WHERE d.kind = 'cast' AND d.live IS NULL AND NOT EXISTS (
-    SELECT FROM jsonb_array_elements(d.needs) AS n
+    SELECT FROM unnest(d.needs::jsonb[]) AS n
     JOIN pg_type AS y ON y.oid = to_regtype(((n ->> 1)::text[])[1]) WHERE n ->> 0 = 'type' AND pg_has_role(y.typowner, 'USAGE'))
   UNION ALL
   SELECT d.key, format('role "%s" may not create in schema "%s"', r.rolname, d.stored ->> 'schema')

@@ -1,6 +1,6 @@
 -- Functions whose bodies PostgreSQL reads (BEGIN ATOMIC) can call each other, by CREATE OR REPLACE. Such a circle is cut where
 -- it leaves such a function: that one is first made, or left, with an empty body.
-CREATE FUNCTION pov.levels(nodes pov.node[], OUT key text, OUT level integer, OUT in_circle boolean) RETURNS SETOF record
+CREATE FUNCTION pov.levels(nodes pov.node[], OUT key text, OUT level integer, OUT in_circle boolean, OUT over_view boolean) RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
@@ -23,12 +23,16 @@ AS $function$
     SELECT n.key, 0 AS level FROM node AS n
     UNION
     SELECT k.key, r.level + 1 FROM reached AS r JOIN kept AS k ON k.on_key = r.key WHERE r.level < 1000
+  ), over_view AS (
+    SELECT n.key FROM node AS n WHERE n.key LIKE 'view %'
+    UNION
+    SELECT k.key FROM over_view AS o JOIN kept AS k ON k.on_key = o.key
   )
-  SELECT r.key, max(r.level), EXISTS (SELECT FROM cut AS c WHERE c.key = r.key)
+  SELECT r.key, max(r.level), EXISTS (SELECT FROM cut AS c WHERE c.key = r.key), EXISTS (SELECT FROM over_view AS o WHERE o.key = r.key)
   FROM reached AS r
   GROUP BY r.key
 $function$;
 
 COMMENT ON FUNCTION pov.levels(pov.node[]) IS
   'How many objects each object stands on, one upon the other, among those that are given; and which functions must be empty '
-  'for that order to work.';
+  'for that order to work; and what is a view or stands on one.';

@@ -1,6 +1,7 @@
 -- A view depends on what its rule names; a view's row type stands for the view.
-CREATE FUNCTION pov.live_edges(OUT class_id oid, OUT object_id oid, OUT on_class oid, OUT on_object oid, OUT on_column integer)
-RETURNS SETOF record
+CREATE FUNCTION pov.live_edges(
+  only_functions oid[], OUT class_id oid, OUT object_id oid, OUT on_class oid, OUT on_object oid, OUT on_column integer
+) RETURNS SETOF record
 LANGUAGE sql STABLE
 ROWS 10000
 SET search_path = pg_catalog, pg_temp
@@ -24,10 +25,12 @@ AS $function$
     LEFT JOIN stand_in AS o ON o.class_id = d.refclassid AND o.object_id = d.refobjid
     -- What has a lower number is always there.
     WHERE d.deptype IN ('n', 'a') AND d.refobjid >= 12000
+      AND (only_functions IS NULL OR d.classid = 'pg_proc'::regclass AND d.objid = ANY (only_functions))
   )
   SELECT DISTINCT p.class_id, p.object_id, p.on_class, p.on_object, p.on_column
   FROM plain AS p
   WHERE (p.class_id, p.object_id) <> (p.on_class, p.on_object)
 $function$;
 
-COMMENT ON FUNCTION pov.live_edges() IS 'What depends on what, by class, object id and column, from pg_depend.';
+COMMENT ON FUNCTION pov.live_edges(oid[]) IS
+  'What depends on what, by class, object id and column, from pg_depend; or what only some functions depend on.';

@@ -1,4 +1,4 @@
-CREATE FUNCTION pov.live_functions() RETURNS SETOF pov.live_item
+CREATE FUNCTION pov.live_functions(only_these oid[]) RETURNS SETOF pov.live_item
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -17,10 +17,10 @@ AS $function$
   -- The same function with nothing in it: what stands in while functions that call each other are made or dropped.
   LATERAL (SELECT CASE WHEN p.prosqlbody IS NOT NULL THEN left(pg_get_functiondef(p.oid),
     -length(pg_get_function_sqlbody(p.oid)) - 1) || 'AS $stub$$stub$' END AS stub) AS b
-  WHERE p.prokind <> 'a' AND NOT pov.is_left_out(n.nspname)
+  WHERE (only_these IS NULL OR p.oid = ANY (only_these)) AND p.prokind <> 'a' AND NOT pov.is_left_out(n.nspname)
     AND NOT (n.nspname = 'public' AND p.proname = 'pov')
     AND NOT EXISTS (SELECT FROM pg_depend AS d
       WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
 $function$;
 
-COMMENT ON FUNCTION pov.live_functions() IS 'The functions and procedures.';
+COMMENT ON FUNCTION pov.live_functions(oid[]) IS 'The functions and procedures, all of them or only some.';

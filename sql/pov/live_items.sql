@@ -1,21 +1,22 @@
-CREATE FUNCTION pov.live_items() RETURNS SETOF pov.live_item
+CREATE FUNCTION pov.live_items(only_functions oid[]) RETURNS SETOF pov.live_item
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-  SELECT * FROM pov.live_functions()
-  UNION ALL SELECT * FROM pov.live_aggregates()
-  UNION ALL SELECT * FROM pov.live_operators()
-  UNION ALL SELECT * FROM pov.live_casts()
-  UNION ALL SELECT * FROM pov.live_conversions()
-  UNION ALL SELECT * FROM pov.live_text_search()
-  UNION ALL SELECT * FROM pov.live_views()
-  UNION ALL SELECT * FROM pov.live_rules()
-  UNION ALL SELECT * FROM pov.live_triggers()
-  UNION ALL SELECT * FROM pov.live_constraints()
-  UNION ALL SELECT * FROM pov.live_defaults()
-  UNION ALL SELECT * FROM pov.live_policies()
-  UNION ALL SELECT * FROM pov.live_default_privileges()
-  UNION ALL SELECT * FROM pov.live_event_triggers()
+  SELECT * FROM pov.live_functions(only_functions)
+  UNION ALL SELECT * FROM pov.live_aggregates() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_operators() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_casts() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_conversions() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_text_search() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_views() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_rules() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_triggers() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_constraints() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_defaults() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_policies() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_default_privileges() WHERE only_functions IS NULL
+  UNION ALL SELECT * FROM pov.live_event_triggers() WHERE only_functions IS NULL
 $function$;
 
-COMMENT ON FUNCTION pov.live_items() IS 'Every live object that is part of a snapshot, as its kind finds it.';
+COMMENT ON FUNCTION pov.live_items(oid[]) IS
+  'Every live object that is part of a snapshot, as its kind finds it, or only some functions.';

@@ -4,20 +4,22 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $function$
   WITH deed AS MATERIALIZED (
-    SELECT d.*, d.stored ->> 'schema' AS schema_name FROM unnest(deeds) AS d WHERE d.stored IS NOT NULL
+    SELECT d.*, d.stored ->> 'schema' AS schema_name,
+      CASE WHEN d.kind = 'constraint' AND d.stored ->> 'definition' LIKE '%FOREIGN KEY%' THEN 'foreign key' ELSE d.kind END AS what
+    FROM unnest(deeds) AS d WHERE d.stored IS NOT NULL
   ), need AS MATERIALIZED (
     -- What stands as it was made is the concern of what is made.
-    SELECT n.need, n.kind, pov.need_fault(n.kind, n.need) AS fault
-    FROM (SELECT DISTINCT n AS need, d.kind FROM deed AS d, jsonb_array_elements(d.needs) AS n WHERE d.makes) AS n
+    SELECT n.need, n.what, pov.need_fault(n.what, n.need) AS fault
+    FROM (SELECT DISTINCT n AS need, d.what FROM deed AS d, unnest(d.needs) AS n WHERE d.makes) AS n
   )
   SELECT d.key, format('schema "%s" is not there', d.schema_name)
   FROM deed AS d
   WHERE d.schema_name IS NOT NULL AND NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = d.schema_name)
   UNION ALL
   SELECT d.key, n.fault
-  FROM deed AS d, LATERAL jsonb_array_elements(d.needs) AS x (need)
+  FROM deed AS d, LATERAL unnest(d.needs) AS x (need)
   JOIN need AS n USING (need)
-  WHERE d.makes AND n.kind = d.kind AND n.fault IS NOT NULL
+  WHERE d.makes AND n.what = d.what AND n.fault IS NOT NULL
   UNION ALL
   SELECT d.key, format('table %s is not there', d.stored ->> 'relation')
   FROM deed AS d

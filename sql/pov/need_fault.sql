@@ -1,8 +1,9 @@
-CREATE FUNCTION pov.need_fault(kind text, need jsonb) RETURNS text
+CREATE FUNCTION pov.need_fault(what text, need_text text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+  need jsonb := need_text;
   type text := need ->> 0;
   names text[] := need ->> 1;
   arguments text[] := need ->> 2;
@@ -27,13 +28,13 @@ BEGIN
   may_use := CASE
     WHEN type = 'language' THEN has_language_privilege(found, 'USAGE') OR (SELECT NOT l.lanpltrusted FROM pg_language AS l WHERE l.oid = found)
     WHEN type = 'type' THEN has_type_privilege(found, 'USAGE')
-    WHEN type = 'function' THEN has_function_privilege(found, 'EXECUTE') OR kind NOT IN ('cast', 'operator', 'aggregate', 'trigger')
+    WHEN type = 'function' THEN has_function_privilege(found, 'EXECUTE') OR what NOT IN ('cast', 'operator', 'aggregate', 'trigger')
     -- Who is no owner of the other table needs a grant for a foreign key to it; every owner has that.
-    WHEN kind = 'constraint' AND type = 'table column' THEN has_column_privilege(found, names[3], 'REFERENCES')
+    WHEN what = 'foreign key' AND type = 'table column' THEN has_column_privilege(found, names[3], 'REFERENCES')
     ELSE true END;
   RETURN CASE WHEN NOT may_use THEN format('role "%s" may not use %s', current_user, name) END;
 END;
 $function$;
 
-COMMENT ON FUNCTION pov.need_fault(text, jsonb) IS
-  'What is wrong with something that an object of the kind needs and that is no part of a snapshot; NULL: nothing.';
+COMMENT ON FUNCTION pov.need_fault(text, text) IS
+  'What is wrong with something that an object needs and that is no part of a snapshot; NULL: nothing. what: its kind, or foreign key.';

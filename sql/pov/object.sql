@@ -3,7 +3,7 @@ CREATE TABLE pov.object (
   kind text NOT NULL,
   identity text NOT NULL,
   content jsonb NOT NULL,
-  needs jsonb NOT NULL
+  needs text[] NOT NULL
 );
 
 COMMENT ON TABLE pov.object IS

@@ -35,7 +35,7 @@ BEGIN
   PERFORM pov.store(live, format('before the rollback to %s', snapshot_id));
   IF deeds <> '{}' THEN
     PERFORM pov.execute(deeds, caller_path);
-    live := pov.live_in_time();
+    live := pov.live_after(live, deeds);
   END IF;
   SELECT s._snapshotid, s._revisionid INTO _snapshotid, _revisionid FROM pov.store(live, format('rollback to %s', snapshot_id)) AS s;
   IF _revisionid <> asked THEN

@@ -54,7 +54,9 @@ def test_nothing_is_stored_when_nothing_changed(database: Connection) -> None:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_created_rolled_back_brought_back(database: Connection, case: str) -> None:
     database.execute("CREATE TABLE t (a integer)")
-    prerequisites = [part for part in case.split(";") if part.lstrip().startswith(("CREATE SCHEMA", "CREATE DOMAIN"))]
+    prerequisites = [
+        part for part in case.split(";") if part.lstrip().startswith(("CREATE SCHEMA", "CREATE DOMAIN", "CREATE TYPE"))
+    ]
     for part in prerequisites:
         database.execute(part.encode())
     empty = snapshot(database), revision(database)

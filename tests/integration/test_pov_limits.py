@@ -202,6 +202,56 @@ def test_a_lock_that_is_not_had_in_time_leaves_everything_as_it_was(server: Serv
     assert rows(database, "SHOW lock_timeout") == [("100ms",)]
 
 
+def test_a_table_that_changed_hands_does_not_stand_in_the_way(database: Connection, owner: str) -> None:
+    run(database, "CREATE TABLE t (a integer DEFAULT 1 CHECK (a > 0))")
+    first = snapshot(database), revision(database)
+    run(database, f"ALTER TABLE t OWNER TO {owner}")
+    assert revision(database) == first[1]
+    run(database, "ALTER TABLE t ALTER COLUMN a DROP DEFAULT")
+    roll_back(database, first[0])
+    assert revision(database) == first[1]
+
+
+def test_a_constraint_is_checked_with_the_names_that_its_functions_find_for_the_caller(database: Connection) -> None:
+    run(database, "CREATE TABLE t (a integer)", "INSERT INTO t VALUES (1)", "CREATE TABLE allowed AS SELECT 1 AS a")
+    run(database, "CREATE FUNCTION ok(integer) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN EXISTS (SELECT FROM"
+        " allowed AS x WHERE x.a = $1); END'", "ALTER TABLE t ADD CONSTRAINT c CHECK (ok(a))")  # fmt: skip
+    first = snapshot(database), revision(database)
+    run(database, "ALTER TABLE t DROP CONSTRAINT c")
+    roll_back(database, first[0])
+    assert revision(database) == first[1]
+
+
+def test_grants_that_others_passed_on_come_back(server: Server, database: Connection, owner: str) -> None:
+    run(database, F, f"GRANT EXECUTE ON FUNCTION f(integer) TO {owner} WITH GRANT OPTION")
+    run(database, f"SET ROLE {owner}", "GRANT EXECUTE ON FUNCTION f(integer) TO pg_monitor", "RESET ROLE")
+    first = snapshot(database), revision(database)
+    run(database, f"REVOKE EXECUTE ON FUNCTION f(integer) FROM {owner} CASCADE")
+    second = snapshot(database), revision(database)
+    roll_back(database, first[0])
+    assert revision(database) == first[1]
+    roll_back(database, second[0])
+    assert revision(database) == second[1]
+
+
+def test_event_triggers_that_change_other_objects_leave_everything_as_it_was(database: Connection) -> None:
+    run(database, F)
+    first = snapshot(database)
+    run(database, CHANGED_F, "CREATE SEQUENCE n")
+    run(database, "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN"
+        " IF tg_tag = 'CREATE FUNCTION' THEN EXECUTE format('CREATE VIEW v%s AS SELECT 1 AS a', nextval('n')); END IF;"
+        " END$$", "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e()")  # fmt: skip
+    second = snapshot(database)
+    run(database, F)
+    live = revision(database)
+    with pytest.raises(psycopg.Error, match=f"Snapshot {second} could not be reached; nothing was changed") as caught:
+        roll_back(database, second)
+    assert caught.value.sqlstate == "SL075"
+    assert "view public.v" in (caught.value.diag.message_detail or "")
+    assert revision(database) == live
+    assert first < second
+
+
 def test_the_texts_do_not_depend_on_the_settings_of_who_asks(database: Connection) -> None:
     run(database, "CREATE TABLE t (a timestamptz DEFAULT '2020-01-02 03:04:05+00', b interval DEFAULT '1 day 02:03')")
     run(database, "CREATE VIEW v AS SELECT a, E'a\\\\b' AS c FROM t")
