@@ -7,13 +7,15 @@ from tests.pov import Connection
 
 TABLES = 10
 VIEW_DEPTH = 40
+OPERATORS = 5
 
 
 @dataclass
 class Histories:
     """A generator: tables, functions of each other's numbers, views on views, and what stands on them.
 
-    ``functions`` and ``views`` say how many; a tenth of the functions carry a constraint, a default or a trigger.
+    ``functions`` and ``views`` say how many. A fifth of the functions carry a constraint and a trigger, a tenth a
+    default, a policy, a comment and grants: with 1,000 functions these are 200 triggers and 300 constraints and defaults.
     """
 
     connection: Connection
@@ -39,14 +41,25 @@ class Histories:
             self.run(
                 f"CREATE TABLE t{number} (a integer, b integer, c text)",
                 f"INSERT INTO t{number} SELECT i, i, i FROM generate_series(1, 20) AS i",
+                *(f"ALTER TABLE t{number} ADD COLUMN d{n} integer" for n in range(self.functions // 100)),
             )
         self.run("CREATE FUNCTION g0() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
         for number in range(self.functions):
             self.run(self.function(number))
         for number in range(self.views):
             self.run(self.view(number))
+        for number in range(self.functions // 5):
+            self.burden(number)
         for number in range(self.functions // 10):
             self.dress(number)
+        for number in range(OPERATORS):
+            self.run(*self.operator(number))
+        self.run(
+            "CREATE TYPE pair AS (a integer, b integer)",
+            CAST,
+            "CREATE CAST (integer AS pair) WITH FUNCTION pair(integer)",
+        )
+        self.run("CREATE TEXT SEARCH CONFIGURATION words (COPY = simple)")
 
     def function(self, number: int) -> str:
         schema = "other" if number % 7 == 0 else "public"
@@ -64,13 +77,30 @@ class Histories:
         call = self.called(self.dice.randrange(self.functions))
         return f"CREATE OR REPLACE VIEW v{number} AS SELECT a, {call}(b) AS b FROM {below}"
 
-    def dress(self, number: int) -> None:
-        """A constraint, a trigger, a default, a policy, a comment and a grant for one number."""
+    def operator(self, number: int) -> list[str]:
+        """An operator on a function of its own, and a view that uses it."""
+        sign = f"<{'#' * (number + 1)}>"
+        sides = "LEFTARG = integer, RIGHTARG = integer"
+        return [
+            f"CREATE OR REPLACE FUNCTION plus{number}(integer, integer) RETURNS integer LANGUAGE sql"
+            " AS 'SELECT $1 + $2'",
+            f"CREATE OPERATOR {sign} (FUNCTION = plus{number}, {sides}, COMMUTATOR = {sign})",
+            f"CREATE OR REPLACE VIEW o{number} AS SELECT a {sign} b AS z FROM t1",
+        ]
+
+    def burden(self, number: int) -> None:
+        """A constraint and a trigger for one number."""
         table, call = f"t{number % TABLES}", self.called(number)
         self.run(
             f"ALTER TABLE {table} ADD CONSTRAINT c{number} CHECK ({call}(a) > 0)",
             f"CREATE TRIGGER g{number} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION g0()",
-            f"ALTER TABLE {table} ALTER COLUMN b SET DEFAULT {call}(1)",
+        )
+
+    def dress(self, number: int) -> None:
+        """A default, a policy, a comment and a grant for one number."""
+        table, call = f"t{number % TABLES}", self.called(number)
+        self.run(
+            f"ALTER TABLE {table} ALTER COLUMN d{number // TABLES} SET DEFAULT {call}(1)",
             f"CREATE POLICY p{number} ON {table} USING ({call}(a) > 0)",
             f"COMMENT ON FUNCTION {call}(integer) IS 'number {number}'",
             f"GRANT SELECT ON v{number % self.views} TO pov_reader",
@@ -153,8 +183,56 @@ class Histories:
         if policy:
             self.run(f"ALTER POLICY {policy} ON t{int(policy[1:]) % TABLES} TO pov_reader USING (true)")
 
+    def drop_operator(self) -> None:
+        number = self.dice.randrange(OPERATORS)
+        self.run(f"DROP FUNCTION IF EXISTS plus{number}(integer, integer) CASCADE")
 
+    def bring_operator(self) -> None:
+        number = self.dice.randrange(OPERATORS)
+        self.run(f"DROP FUNCTION IF EXISTS plus{number}(integer, integer) CASCADE", *self.operator(number))
+
+    def turn_cast(self) -> None:
+        how = self.dice.choice(["", "AS ASSIGNMENT", "AS IMPLICIT"])
+        self.run(CAST, "DROP CAST IF EXISTS (integer AS pair)")
+        self.run(f"CREATE CAST (integer AS pair) WITH FUNCTION pair(integer) {how}")
+
+    def map_words(self) -> None:
+        dictionary = self.dice.choice(["simple", "english_stem", "english_stem, simple"])
+        self.run(f"ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR asciiword, word WITH {dictionary}")
+
+    def change_default_privileges(self) -> None:
+        word, to = self.dice.choice([("GRANT", "TO"), ("REVOKE", "FROM")])
+        role = self.dice.choice(["pov_reader", "PUBLIC"])
+        scope = self.dice.choice(["", "IN SCHEMA public", "FOR ROLE pov_owner"])
+        privilege = self.dice.choice(["EXECUTE ON FUNCTIONS", "SELECT ON TABLES"])
+        self.run(f"ALTER DEFAULT PRIVILEGES {scope} {word} {privilege} {to} {role}")
+
+    def comment_view(self) -> None:
+        view = self.any_of("SELECT viewname FROM pg_views WHERE schemaname = 'public' ORDER BY 1")
+        if view:
+            self.run(f"COMMENT ON VIEW {view} IS {self.dice.choice(['NULL', '$$two words$$'])}")
+
+    def recurse(self) -> None:
+        """Two functions whose bodies PostgreSQL reads call each other."""
+        self.fresh += 1
+        name = f"atomic{self.fresh}"
+        head = f"CREATE OR REPLACE FUNCTION {name}"
+        self.run(
+            f"{head}(integer) RETURNS integer LANGUAGE sql RETURN 1",
+            f"{head}b(integer) RETURNS integer LANGUAGE sql RETURN {name}($1 - 1)",
+            f"{head}(integer) RETURNS integer LANGUAGE sql RETURN CASE WHEN $1 > 0 THEN {name}b($1) END",
+        )
+
+
+CAST = "CREATE OR REPLACE FUNCTION pair(integer) RETURNS pair LANGUAGE sql IMMUTABLE AS 'SELECT ROW($1, $1)::pair'"
 CHANGES = [
+    Histories.drop_operator,
+    Histories.bring_operator,
+    Histories.turn_cast,
+    Histories.map_words,
+    Histories.change_default_privileges,
+    Histories.comment_view,
+    Histories.recurse,
     Histories.replace_function,
     Histories.drop_function,
     Histories.add_function,
