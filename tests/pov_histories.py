@@ -15,7 +15,8 @@ class Histories:
     """A generator: tables, functions of each other's numbers, views on views, and what stands on them.
 
     ``functions`` and ``views`` say how many. A fifth of the functions carry a constraint and a trigger, a tenth a
-    default, a policy, a comment and grants: with 1,000 functions these are 200 triggers and 300 constraints and defaults.
+    default, a policy, a comment and grants: with 1,000 functions that makes 200 triggers and 300 constraints and
+    defaults.
     """
 
     connection: Connection
