@@ -1,10 +1,10 @@
-CREATE FUNCTION pov.deeds(snapshot_id integer, live pov.live_object[]) RETURNS SETOF pov.deed
+CREATE FUNCTION pov.deeds(live pov.live_object[], snapshot_id integer) RETURNS SETOF pov.deed
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $function$
   WITH RECURSIVE pair AS MATERIALIZED (
-    SELECT * FROM pov.compare(snapshot_id, live)
+    SELECT * FROM pov.compare(live, ARRAY(SELECT s FROM pov.state(snapshot_id) AS s))
   ), going AS MATERIALIZED (
     SELECT p.key FROM pair AS p WHERE p.action IN ('remake', 'remove early')
   ), live_edge AS MATERIALIZED (
@@ -19,7 +19,7 @@ AS $function$
     p.live IS NOT NULL AND (w.key IS NOT NULL OR p.action = 'remove late'),
     p.stored IS NOT NULL AND (w.key IS NOT NULL OR p.action IN ('create', 'replace')),
     pov.phase(p.kind),
-    p.stored IS NULL AND p.live ->> 'relation' IS NOT NULL AND p.live ->> 'relation' <> ALL (
+    snapshot_id IS NOT NULL AND p.stored IS NULL AND p.live ->> 'relation' IS NOT NULL AND p.live ->> 'relation' <> ALL (
         ARRAY(SELECT unnest(s.tables) FROM pov.snapshot AS s WHERE s.snapshotid = snapshot_id))
       AND NOT EXISTS (SELECT FROM pair AS v WHERE v.kind = 'view' AND v.identity = p.live ->> 'relation')
   FROM pair AS p
@@ -27,4 +27,5 @@ AS $function$
   WHERE p.action <> 'keep' OR w.key IS NOT NULL
 $function$;
 
-COMMENT ON FUNCTION pov.deeds(integer, pov.live_object[]) IS 'What a rollback touches, and how: the rest stays as it is.';
+COMMENT ON FUNCTION pov.deeds(pov.live_object[], integer) IS
+  'What a rollback to a snapshot touches, and how: the rest stays as it is.';

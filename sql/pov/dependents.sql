@@ -16,4 +16,5 @@ AS $function$
   LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid AND r.rulename = '_RETURN'
 $function$;
 
-COMMENT ON FUNCTION pov.dependents(oid, oid) IS 'What depends on an object, from pg_depend; what depends on a view''s row type depends on the view.';
+COMMENT ON FUNCTION pov.dependents(oid, oid) IS
+  'What depends on an object, from pg_depend; what depends on a view''s row type depends on the view.';

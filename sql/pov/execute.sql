@@ -36,7 +36,8 @@ EXCEPTION
         USING ERRCODE = 'SL076', DETAIL = step.command, HINT = 'Try again.';
     END IF;
     RAISE EXCEPTION 'Cannot % % %: %; nothing was changed', step.action, step.kind, step.identity, SQLERRM
-      USING ERRCODE = 'SL074', DETAIL = step.command, HINT = 'Something that is no part of snapshots, such as a table, has changed since; bring that back first.';
+      USING ERRCODE = 'SL074', DETAIL = step.command,
+        HINT = 'Something that is no part of snapshots, such as a table, has changed since; bring that back first.';
 END;
 $function$;
 

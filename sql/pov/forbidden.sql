@@ -40,7 +40,8 @@ AS $function$
   UNION ALL
   SELECT d.key, format('role "%s" may not create in schema "%s"', r.rolname, d.stored ->> 'schema')
   FROM deed AS d
-  JOIN pg_roles AS r ON r.rolname = current_user AND d.makes OR r.oid = d.owner AND (d.live IS NULL OR d.live -> 'owner' <> d.stored -> 'owner' OR d.in_the_way)
+  JOIN pg_roles AS r ON r.rolname = current_user AND d.makes
+    OR r.oid = d.owner AND (d.live IS NULL OR d.live -> 'owner' <> d.stored -> 'owner' OR d.in_the_way)
   WHERE d.owner IS NOT NULL AND NOT has_schema_privilege(r.oid, d.schema_id, 'CREATE')
   UNION ALL
   SELECT d.key, 'only a superuser may change it'

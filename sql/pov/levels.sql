@@ -1,6 +1,8 @@
 -- Functions whose bodies PostgreSQL reads (BEGIN ATOMIC) can call each other, by CREATE OR REPLACE. Such a circle is cut where
 -- it leaves such a function: that one is first made, or left, with an empty body.
-CREATE FUNCTION pov.levels(nodes pov.node[], OUT key text, OUT level integer, OUT in_circle boolean, OUT over_view boolean) RETURNS SETOF record
+CREATE FUNCTION pov.levels(
+  nodes pov.node[], OUT key text, OUT level integer, OUT in_circle boolean, OUT over_view boolean
+) RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off

@@ -10,8 +10,8 @@ AS $function$
     array_to_string(CASE WHEN a.defaclnamespace = 0
         THEN ARRAY[format('ALTER DEFAULT PRIVILEGES %s REVOKE ALL ON %s FROM %s, PUBLIC', t.scope, t.word, t.role)] ELSE '{}' END
       || pov.default_grants(t.scope, t.word, a.defaclacl), E';\n'),
-    '{}'::text[], NULL::oid, NULL::"char", NULL::aclitem[], '{}'::text[], '{}'::text[], '{}'::text[], n.nspname::text, NULL::text, NULL::text,
-    a.defaclrole, r.roles, false, NULL::text
+    '{}'::text[], NULL::oid, NULL::"char", NULL::aclitem[], '{}'::text[], '{}'::text[], '{}'::text[],
+    n.nspname::text, NULL::text, NULL::text, a.defaclrole, r.roles, false, NULL::text
   FROM pg_default_acl AS a
   LEFT JOIN pg_namespace AS n ON n.oid = a.defaclnamespace,
   LATERAL (SELECT pov.role_name(a.defaclrole) AS role,

@@ -34,4 +34,5 @@ AS $function$
   WHERE r.role NOT IN ('PUBLIC', coalesce(quote_ident(d.stored ->> 'owner'), '')) AND to_regrole(r.role) IS NULL
 $function$;
 
-COMMENT ON FUNCTION pov.missing(pov.deed[]) IS 'What is no part of a snapshot, is needed by something that is, and is not there or may not be used.';
+COMMENT ON FUNCTION pov.missing(pov.deed[]) IS
+  'What is no part of a snapshot, is needed by something that is, and is not there or may not be used.';

@@ -26,7 +26,8 @@ BEGIN
       RETURN name || ' is not there';
   END;
   may_use := CASE
-    WHEN type = 'language' THEN has_language_privilege(found, 'USAGE') OR (SELECT NOT l.lanpltrusted FROM pg_language AS l WHERE l.oid = found)
+    WHEN type = 'language' THEN has_language_privilege(found, 'USAGE')
+      OR (SELECT NOT l.lanpltrusted FROM pg_language AS l WHERE l.oid = found)
     WHEN type = 'type' THEN has_type_privilege(found, 'USAGE')
     WHEN type = 'function' THEN has_function_privilege(found, 'EXECUTE') OR what NOT IN ('cast', 'operator', 'aggregate', 'trigger')
     -- Who is no owner of the other table needs a grant for a foreign key to it; every owner has that.

@@ -19,7 +19,8 @@ AS $function$
     -- Views go before what belongs to tables: who reads locks the same way round, so that the two do not wait for each
     -- other. No view tells which casts it uses: they go last, and come first, among those of a level.
     SELECT CASE WHEN d.in_the_way THEN 2 ELSE 5 END,
-      CASE WHEN d.phase > 1 THEN 10 - d.phase ELSE 10 END + CASE WHEN l.over_view OR d.kind = 'event trigger' THEN 0 ELSE 10 END, -l.level, d.kind = 'cast', 'drop', d.key, d.kind, d.identity,
+      CASE WHEN d.phase > 1 THEN 10 - d.phase ELSE 10 END + CASE WHEN l.over_view OR d.kind = 'event trigger' THEN 0 ELSE 10 END,
+      -l.level, d.kind = 'cast', 'drop', d.key, d.kind, d.identity,
       ARRAY[(d.live ->> 'removal') || CASE WHEN d.younger THEN ' -- the table is younger than the snapshot' ELSE '' END]
     FROM deed AS d JOIN drops AS l USING (key)
     UNION ALL

@@ -4,7 +4,7 @@ CREATE FUNCTION pov.plan(
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-  SELECT * FROM pov.plan(ARRAY(SELECT d FROM pov.deeds(snapshot_id, ARRAY(SELECT l FROM pov.live() AS l)) AS d))
+  SELECT * FROM pov.plan(ARRAY(SELECT d FROM pov.deeds(ARRAY(SELECT l FROM pov.live() AS l), snapshot_id) AS d))
 $function$;
 
 COMMENT ON FUNCTION pov.plan(integer) IS

@@ -2,7 +2,7 @@ CREATE FUNCTION pov.refusals(snapshot_id integer, OUT identity text, OUT reason 
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-  SELECT * FROM pov.refusals(ARRAY(SELECT d FROM pov.deeds(snapshot_id, ARRAY(SELECT l FROM pov.live() AS l)) AS d))
+  SELECT * FROM pov.refusals(ARRAY(SELECT d FROM pov.deeds(ARRAY(SELECT l FROM pov.live() AS l), snapshot_id) AS d))
 $function$;
 
 COMMENT ON FUNCTION pov.refusals(integer) IS

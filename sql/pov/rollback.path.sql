@@ -20,7 +20,7 @@ BEGIN
     PERFORM set_config('lock_timeout', '5s', true);
   END IF;
   live := pov.live_in_time();
-  deeds := ARRAY(SELECT d FROM pov.deeds(snapshot_id, live) AS d);
+  deeds := ARRAY(SELECT d FROM pov.deeds(live, snapshot_id) AS d);
   SELECT string_agg(format('%s: %s', r.identity, r.reason), E'\n' ORDER BY r.identity, r.reason)
   INTO faults FROM pov.refusals(deeds) AS r;
   IF faults IS NOT NULL THEN
@@ -39,7 +39,8 @@ BEGIN
   END IF;
   SELECT s._snapshotid, s._revisionid INTO _snapshotid, _revisionid FROM pov.store(live, format('rollback to %s', snapshot_id)) AS s;
   IF _revisionid <> asked THEN
-    SELECT string_agg(c.key, ', ' ORDER BY c.key) INTO faults FROM pov.compare(snapshot_id, live) AS c WHERE c.action <> 'keep';
+    SELECT string_agg(c.key, ', ' ORDER BY c.key) INTO faults
+    FROM pov.compare(live, ARRAY(SELECT s FROM pov.state(snapshot_id) AS s)) AS c WHERE c.action <> 'keep';
     RAISE EXCEPTION 'Snapshot % could not be reached; nothing was changed', snapshot_id
       USING ERRCODE = 'SL075', DETAIL = 'These would differ: ' || faults,
         HINT = 'Something that is no part of snapshots, such as a table''s columns, has changed since; bring that back first.';

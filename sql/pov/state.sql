@@ -1,20 +1,19 @@
-CREATE FUNCTION pov.state(
-  snapshot_id integer, OUT key text, OUT objectid text, OUT kind text, OUT identity text, OUT content jsonb,
-  OUT grantees text[], OUT class_id oid, OUT object_id oid
-) RETURNS SETOF record
+CREATE FUNCTION pov.state(snapshot_id integer) RETURNS SETOF pov.live_object
 LANGUAGE sql STABLE
+ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $function$
-  SELECT l.key, l.objectid, l.kind, l.identity, l.content, l.grantees, l.class_id, l.object_id
-  FROM pov.live() AS l
-  WHERE snapshot_id IS NULL
-  UNION ALL
-  SELECT o.kind || ' ' || o.identity, o.objectid, o.kind, o.identity, o.content, pov.stored_grantees(o.content), NULL, NULL
+  SELECT o.kind || ' ' || o.identity, o.objectid, o.kind, o.identity, o.content, o.needs,
+    ARRAY(SELECT r FROM jsonb_array_elements_text(o.content -> 'roles' || jsonb_build_array('PUBLIC', quote_ident(o.content ->> 'owner'))) AS r
+      WHERE r IS NOT NULL GROUP BY r ORDER BY r COLLATE "C"),
+    NULL::oid, NULL::oid, NULL::oid
   FROM pov.snapshot AS s
   JOIN pov.revision_object USING (revisionid)
   JOIN pov.object AS o USING (objectid)
   WHERE s.snapshotid = snapshot_id
+  UNION ALL
+  SELECT l.* FROM pov.live() AS l WHERE snapshot_id IS NULL
 $function$;
 
 COMMENT ON FUNCTION pov.state(integer) IS 'The objects of a snapshot as pov.live() has the live ones; of NULL those themselves.';

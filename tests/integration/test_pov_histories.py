@@ -77,6 +77,8 @@ def remade(connection: Connection, number: int) -> set[str]:
     return {key for (key,) in rows}
 
 
+# The full number takes longer than any other test may.
+@pytest.mark.timeout(300 + 30 * HISTORIES)
 def test_every_history_comes_back(server: Server, database: Connection) -> None:
     name = database.info.dbname
     histories = Histories(database, 5, FUNCTIONS, FUNCTIONS * 3 // 10)

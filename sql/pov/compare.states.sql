@@ -1,17 +1,13 @@
-CREATE FUNCTION pov.compare(snapshot_id integer, live pov.live_object[]) RETURNS SETOF pov.pair
+CREATE FUNCTION pov.compare(live pov.live_object[], stored pov.live_object[]) RETURNS SETOF pov.pair
 LANGUAGE sql STABLE
 ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $function$
-  WITH stored AS MATERIALIZED (
-    SELECT o.kind || ' ' || o.identity AS key, o.objectid, o.kind, o.identity, o.content, o.needs
-    FROM pov.snapshot AS s
-    JOIN pov.revision_object USING (revisionid)
-    JOIN pov.object AS o USING (objectid)
-    WHERE s.snapshotid = snapshot_id
+  WITH target AS MATERIALIZED (
+    SELECT * FROM unnest(stored)
   ), named AS MATERIALIZED (
-    SELECT DISTINCT pov.bare_name(s.identity) AS name FROM stored AS s WHERE s.kind IN ('function', 'aggregate')
+    SELECT DISTINCT pov.bare_name(s.identity) AS name FROM target AS s WHERE s.kind IN ('function', 'aggregate')
   )
   SELECT key, coalesce(l.kind, s.kind), coalesce(l.identity, s.identity),
     CASE
@@ -31,9 +27,9 @@ AS $function$
     END,
     l.content, s.content, s.needs, l.grantees, l.keeper, l.class_id, l.object_id
   FROM unnest(live) AS l
-  FULL JOIN stored AS s USING (key)
+  FULL JOIN target AS s USING (key)
 $function$;
 
-COMMENT ON FUNCTION pov.compare(integer, pov.live_object[]) IS
-  'The live objects beside those of a snapshot, and what a rollback does with each: keep, create, alter, replace, remake, '
+COMMENT ON FUNCTION pov.compare(pov.live_object[], pov.live_object[]) IS
+  'The live objects beside stored ones, and what a rollback does with each: keep, create, alter, replace, remake, '
   'or remove: early, or late, when nothing uses it any more.';
