@@ -87,7 +87,9 @@ def object_lines(content: dict[str, Any]) -> list[str]:
 
 def _statement(command: str) -> str:
     """The command with one semicolon at its end; PostgreSQL gives some of them one."""
-    return f"{command.rstrip().removesuffix(';')};"
+    bare = command.rstrip().removesuffix(";")
+    # Behind a comment it would be part of that.
+    return f"{bare}\n;" if "--" in bare.rpartition("\n")[2] else f"{bare};"
 
 
 def _depends(content: dict[str, Any]) -> list[str]:

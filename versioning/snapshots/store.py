@@ -23,6 +23,8 @@ _CODES = {
     "SL073": "lock-held",
     "SL074": "rollback-failed",
     "SL075": "rollback-failed",
+    # Another session has changed the same object at the same moment: what passes, like a lock.
+    "SL076": "lock-held",
     "SL082": "snapshot-needed",
 }
 _LOCK_HINT = "Try again when nobody changes these tables."
