@@ -1,0 +1,75 @@
+"""The nodes that patches are applied to, and what a kind of cluster has to know about them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from init_slate_db.core.addresses import Address, Reached
+from init_slate_db.core.connection import Connection
+from versioning.migrations.patches import Patch
+
+
+@dataclass(frozen=True)
+class Node:
+    """A database that patches are applied to. name: as told to the operator."""
+
+    name: str
+    address: Address
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who applies patches, and from where, for the ledger. role: the database's; came_from: user@machine."""
+
+    role: str
+    came_from: str
+
+
+@dataclass(frozen=True)
+class LockPatience:
+    """How locks are waited for. timeout: of one attempt, in milliseconds; tries: how many attempts."""
+
+    timeout: int = 2000
+    tries: int = 10
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run under way.
+
+    work: of each node, by its name, the connection that patches go through, in autocommit mode.
+    watch: likewise a second one, which holds the turn and never a transaction.
+    """
+
+    work: Mapping[str, Reached]
+    watch: Mapping[str, Connection]
+    origin: Origin
+    patience: LockPatience = LockPatience()
+
+    def connection(self, node: Node) -> Connection:
+        """What patches go through to the node."""
+        return self.work[node.name].connection
+
+
+class Cluster(Protocol):
+    """What a source and its followers are, and how a std patch reaches them."""
+
+    @property
+    def kind(self) -> str:
+        """In words, for the operator: "one node", "Slony cluster main"."""
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The source first."""
+
+    def std_nodes(self, patch: Patch) -> tuple[Node, ...]:
+        """Where the std patch must have a row in the ledger when it is done."""
+
+    def apply_std(self, patches: Sequence[Patch], session: Session) -> None:
+        """Applies a group of std patches, on each node wholly or not at all, rows of the ledger included.
+
+        The group is what is pending on some node; a node that has a patch already is not given it again. The
+        ledger is on every node when this is called.
+
+        :raises SlateError: patch-failed, lock-not-had, or a code of the connection.
+        """
