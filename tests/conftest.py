@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import servers
+from tests.migrations import Nodes, make_nodes
 from tests.servers import Server
 
 VERSIONS = list(servers.binaries())
@@ -66,3 +67,18 @@ def name(server: Server) -> Iterator[str]:
     name = f"events_{next(_numbers)}"
     yield name
     server.drop(name)
+
+
+@pytest.fixture
+def three_nodes(server: Server, name: str, tmp_path: Path) -> Iterator[Nodes]:
+    """Three empty databases of one server, and an empty folder of patches."""
+    nodes = make_nodes(server, name, tmp_path, 3)
+    yield nodes
+    for one in nodes.names:
+        server.drop(one)
+
+
+@pytest.fixture
+def one_node(server: Server, name: str, tmp_path: Path) -> Nodes:
+    """An empty database, and an empty folder of patches."""
+    return make_nodes(server, name, tmp_path, 1)

@@ -47,6 +47,11 @@ def read_snapshot_objects() -> tuple[SqlObject, ...]:
     return _read_all({"pov"})
 
 
+def read_migration_objects() -> tuple[SqlObject, ...]:
+    """What a database has in schema slate as soon as patches are applied to it."""
+    return _read_all({"migrations"})
+
+
 def read_object(kind: str, name: str) -> SqlObject:
     """One object.
 

@@ -13,7 +13,7 @@ from recovery.backup import Backup
 
 _FACTS = """
 SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
-       to_regclass('public.id') IS NOT NULL OR to_regnamespace('slate') IS NOT NULL AS is_source,
+       to_regclass('public.id') IS NOT NULL OR to_regclass('slate.recovery') IS NOT NULL AS is_source,
        (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c
         WHERE c.oid = 'public.events'::regclass) AS owns_events,
        has_database_privilege(current_database(), 'CREATE') AND has_schema_privilege('public', 'CREATE') AS may_create,

@@ -39,10 +39,12 @@ class Session:
 
     work: of each node, by its name, the connection that patches go through, in autocommit mode.
     watch: likewise a second one, which holds the turn and never a transaction.
+    fresh: likewise the SQL that undoes what a patch has set in its session.
     """
 
     work: Mapping[str, Reached]
     watch: Mapping[str, Connection]
+    fresh: Mapping[str, str]
     origin: Origin
     patience: LockPatience = LockPatience()
 

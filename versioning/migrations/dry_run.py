@@ -1,0 +1,59 @@
+"""Runs std and direct patches in transactions that are rolled back, to see whether they would do."""
+
+from collections.abc import Sequence
+
+from init_slate_db.core.console import write_result
+from versioning.migrations.apply import told_errors
+from versioning.migrations.cluster import Cluster, Node, Session
+from versioning.migrations.locks import with_patience
+from versioning.migrations.patches import Patch
+from versioning.migrations.plan import Pending
+from versioning.migrations.running import run_patch
+
+Groups = Sequence[Sequence[Pending]]
+
+
+def try_out(groups: Groups, cluster: Cluster, session: Session) -> None:
+    """Runs on each node what would come to it from here, and rolls it back. Writes the result.
+
+    A follower gets its std patches by way of the source, so what stands behind these is tried on the source alone.
+
+    :raises SlateError: the first patch that would fail.
+    """
+    planned = [one for group in groups for one in group]
+    lines = [f"  {one.patch.label} concurrent: not tried" for one in planned if one.patch.type == "concurrent"]
+    for node in cluster.nodes:
+        is_source = node == cluster.nodes[0]
+        patches: list[Patch] = []
+        for one in planned:
+            if one.patch.is_std and not is_source:
+                lines += [
+                    f"  {late.patch.label} {late.patch.type}: not tried on {node.name}, it is behind {one.patch.label}"
+                    for late in planned[planned.index(one) + 1 :]
+                    if late.patch.type == "direct" and node in late.nodes
+                ]
+                break
+            if one.patch.type != "concurrent" and node in one.nodes:
+                patches.append(one.patch)
+        _try(node, patches, session, [one.patch for one in planned])
+        lines += [f"  {patch.label} {patch.type}: runs on {node.name}" for patch in patches]
+    write_result("\n".join(["Tried", *lines]))
+
+
+def _try(node: Node, patches: Sequence[Patch], session: Session, planned: Sequence[Patch]) -> None:
+    connection = session.connection(node)
+    fresh = session.fresh[node.name].encode()
+
+    def run() -> None:
+        connection.execute(fresh)
+        with connection.transaction(force_rollback=True):
+            for patch in patches:
+                run_patch(connection, patch)
+                connection.execute(fresh)
+
+    outcome = "Nothing was changed: --dry-run."
+    if any(patch.type == "concurrent" for patch in planned):
+        outcome += " Concurrent patches were not run before it."
+    if patches:
+        with told_errors(node, f"try patches on {node.name}", outcome):
+            with_patience("try patches", node, session, run)

@@ -1,0 +1,113 @@
+"""One run at a time on the same nodes, without a lock that anybody would wait for."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random
+
+from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.errors import SlateError
+from versioning.migrations.ledger import Ledger, Row
+
+_logger = logging.getLogger(__name__)
+
+# Waiting in the server would hold a snapshot, and an index that is being built concurrently waits for every older
+# snapshot to go: two runs would wait for each other. So each look is a statement of its own, and between two looks
+# nothing is held.
+_TRY = "SELECT pg_try_advisory_lock(hashtextextended('slate-schema migrate', 0))"
+_LEAVE = "SELECT pg_advisory_unlock(hashtextextended('slate-schema migrate', 0))"
+_HOLDER = """
+SELECT format('pid %s, role %s at %s%s, since %s', a.pid, coalesce(a.usename, '?'),
+              coalesce(host(a.client_addr), 'the socket'), ', ' || nullif(a.application_name, ''),
+              to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'))
+FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+  AND (l.classid::bigint << 32) | l.objid::bigint = hashtextextended('slate-schema migrate', 0)
+"""
+_IS_AT_WORK = """
+SELECT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = %s AND a.pid <> pg_backend_pid()
+               AND (a.backend_start IS NULL OR a.backend_start = %s) AND a.state IS DISTINCT FROM 'idle')
+"""
+
+
+@contextmanager
+def take_turn(watch: Mapping[str, Connection], seconds: float) -> Iterator[None]:
+    """Holds the turn on all nodes while the block runs.
+
+    :param watch: of each node a connection that is used for nothing that takes long.
+    :param seconds: how long to wait for another run; 0: not at all.
+    :raises SlateError: turn-taken.
+    """
+    holder = _wait(lambda: _try(watch), seconds, "Another run is at work")
+    if holder:
+        raise SlateError(
+            "turn-taken",
+            f"Another run is at work on {holder}.",
+            hint="Nothing was changed. Run the command again when that one has ended, or wait longer: --wait.",
+        )
+    try:
+        yield
+    finally:
+        for connection in watch.values():
+            if not connection.closed:
+                with server_errors("end the turn"):
+                    connection.execute(_LEAVE)
+
+
+def wait_for_orphans(watch: Mapping[str, Connection], ledgers: Mapping[str, Ledger], seconds: float) -> None:
+    """Waits until the servers no longer run statements that an interrupted run had begun.
+
+    :raises SlateError: turn-taken: one still runs after the seconds.
+    """
+    for name, ledger in ledgers.items():
+        for row in ledger.values():
+            if row.begun and _wait(partial(_orphan, watch[name], name, row), seconds, "Still at work"):
+                raise SlateError(
+                    "turn-taken",
+                    f"A statement of patch {row.label} that an interrupted run began still runs on {name}.",
+                    why=f"Process {row.begun_pid}: {row.begun.partition(chr(10))[0]}",
+                    hint="Run the command again when it has ended, or wait longer: --wait. To end it:"
+                    f" SELECT pg_cancel_backend({row.begun_pid}).",
+                )
+
+
+def _wait(look: Callable[[], str], seconds: float, what: str) -> str:
+    """Looks until nothing is in the way, or the time is over. What is in the way still."""
+    attempts = Retrying(
+        stop=stop_after_delay(seconds),
+        wait=wait_random(0.1, 0.5),
+        retry=retry_if_result(bool),
+        before_sleep=lambda state: (
+            _logger.info("%s: %s. Waiting for up to %g s.", what, state.outcome.result(), seconds)
+            if state.attempt_number == 1 and state.outcome
+            else None
+        ),
+    )
+    try:
+        return attempts(look)
+    except RetryError as error:
+        return str(error.last_attempt.result())
+
+
+def _try(watch: Mapping[str, Connection]) -> str:
+    """Takes the turn on all nodes, or on none. Who has it; "": we do."""
+    taken: list[Connection] = []
+    for name, connection in watch.items():
+        with server_errors(f"give {name} to one run alone"):
+            if connection.execute(_TRY).fetchone() == (True,):
+                taken.append(connection)
+                continue
+            for one in taken:
+                one.execute(_LEAVE)
+            row = connection.execute(_HOLDER).fetchone()
+            return f"{name}: {row[0] if row else 'it is just ending'}"
+    return ""
+
+
+def _orphan(connection: Connection, name: str, row: Row) -> str:
+    with server_errors(f"say what runs on {name}"):
+        at_work = connection.execute(_IS_AT_WORK, (row.begun_pid, row.begun_session)).fetchone() == (True,)
+    return f"process {row.begun_pid} on {name}, begun by an interrupted run" if at_work else ""
