@@ -75,3 +75,11 @@ class Cluster(Protocol):
 
         :raises SlateError: patch-failed, lock-not-had, or a code of the connection.
         """
+
+    def try_std(self, patches: Sequence[Patch], session: Session) -> None:
+        """Tries a group, as far as more is to be known of it than that the source takes it, and changes nothing.
+
+        For a dry run, which runs the group on the source itself. There may be no ledger yet.
+
+        :raises SlateError: what apply_std would refuse.
+        """

@@ -21,6 +21,11 @@ def try_out(groups: Groups, cluster: Cluster, session: Session) -> None:
     :raises SlateError: the first patch that would fail.
     """
     planned = [one for group in groups for one in group]
+    if not planned:
+        return
+    if planned[0].patch.is_std:
+        # Of later groups nothing can be said on followers before the first one is there.
+        cluster.try_std([one.patch for one in groups[0]], session)
     lines = [f"  {one.patch.label} concurrent: not tried" for one in planned if one.patch.type == "concurrent"]
     for node in cluster.nodes:
         is_source = node == cluster.nodes[0]

@@ -23,3 +23,6 @@ class PlainCluster:
 
     def apply_std(self, patches: Sequence[Patch], session: Session) -> None:
         apply_in_transaction(self.nodes[0], patches, session)
+
+    def try_std(self, patches: Sequence[Patch], session: Session) -> None:
+        """The source is all there is to know."""
