@@ -47,6 +47,10 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.pid <> 
                   AND l.relation = 'public.events'::regclass AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')))
 ORDER BY a.backend_start
 """
+_PRESENT = """
+SELECT 'extension' FROM pg_extension AS e WHERE e.extname = 'dblink'
+UNION ALL SELECT 'schema' FROM pg_namespace AS n WHERE n.nspname = 'slate'
+"""
 # Without its slot it can be dropped though the source is dead.
 _END_SUBSCRIPTION = (
     'ALTER SUBSCRIPTION "{0}" DISABLE; ALTER SUBSCRIPTION "{0}" SET (slot_name = NONE); DROP SUBSCRIPTION "{0}"'
@@ -89,9 +93,10 @@ def promote(connection: Connection, backup: Backup) -> int:
                 why=f"It had ids 1 to {backup.last_id:,}; now they are {row and row[0]} to {row and row[1]}.",
                 hint="Stop what writes to it, then run the command again.",
             )
-        has_dblink = connection.execute("SELECT FROM pg_extension WHERE extname = 'dblink'").fetchone() is not None
+        # A backup to which patches were applied has the schema already, for their ledger.
+        present = {kind for (kind,) in connection.execute(_PRESENT).fetchall()}
         for item in _source_only():
-            if not (has_dblink and item.kind == "extension"):
+            if item.kind not in present:
                 connection.execute(item.sql.encode())
         connection.execute("UPDATE public.id SET id = %s", (backup.last_id + 1,))
         # Nothing feeds it any more, so it is let go like by slate-replicate remove.

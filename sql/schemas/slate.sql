@@ -1,5 +1,4 @@
--- A backup that is promoted may have it already, for the ledger of its patches.
-CREATE SCHEMA IF NOT EXISTS slate;
+CREATE SCHEMA slate;
 
 COMMENT ON SCHEMA slate IS 'What the functions of the event store share. Not an interface: call those in public.';
 

@@ -1,13 +1,10 @@
 """``slate-schema migrate``: what the tool that it descends from promises, and what operators need beside that."""
 
-from pathlib import Path
-
 import pytest
 
 from init_slate_db import __version__
 from init_slate_db.core.errors import ExitStatus
 from tests.migrations import Nodes
-from tests.slate import create_database
 
 
 def test_a_patch_is_named_by_number_and_type_and_numbers_are_no_texts(one_node: Nodes) -> None:
@@ -270,16 +267,6 @@ def test_a_database_named_twice_is_refused(one_node: Nodes) -> None:
     code, _, log = Nodes(one_node.server, one_node.names * 2, one_node.folder).migrate()
     assert code == ExitStatus.REFUSED
     assert "are the same database" in log
-
-
-def test_a_source_keeps_its_functions_and_a_promoted_backup_its_ledger(one_node: Nodes, tmp_path: Path) -> None:
-    source = one_node.names[0]
-    create_database(one_node.server, source, "source")
-    one_node.write(p1_0_0_std="CREATE TABLE t (n int)")
-    code, _, log = one_node.migrate()
-    assert code == ExitStatus.DONE, log
-    one_node.do("""SELECT append_events('[{"a": 1}]')""")
-    assert one_node.ask("SELECT count(*) FROM events") == [(1,)]
 
 
 def test_a_patch_that_was_applied_and_has_no_file_is_told(one_node: Nodes) -> None:

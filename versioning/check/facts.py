@@ -130,6 +130,8 @@ EVENTS = Thing("table", "public.events")
 ID = Thing("table", "public.id")
 SCHEMA_PUBLIC = Thing("schema", "public")
 SCHEMA_SLATE = Thing("schema", "slate")
+# What tells a source of ours from databases that have schema slate for the ledger of their patches alone.
+JOURNAL = Thing("table", "slate.recovery")
 
 
 def database_thing(facts: Facts) -> Thing:
