@@ -15,7 +15,8 @@ COMMAND = Program(
   slate-schema check --host db1 -d events
   slate-schema --dsn service=primary check --roles app --format json
   slate-schema snapshot --note 'before release 7'
-  slate-schema rollback 3 --dry-run""",
+  slate-schema rollback 3 --dry-run
+  slate-schema migrate patches --node db1 --node db2 --all --yes""",
     (
         Verb(
             "check", "who could do what, and what differs from the model of --roles", check.build_parser, check.command

@@ -94,7 +94,7 @@ def test_a_syntax_error_is_shown_with_line_and_position_and_nothing_of_its_group
     assert told == ""
     assert log == (
         f'error: Patch 1-1-0 failed on {three_nodes.place()}: syntax error at or near "TABEL"\n'
-        f"  patch-1-1-0-{kind}.sql, line 4 (SQLSTATE 42601):\n"
+        f"  patch-1-1-0-{kind}.sql, line 4, column 3 (SQLSTATE 42601):\n"
         "  LINE 4:   TABEL x (n int);\n"
         "            ^\n"
         "  Nothing of its group was applied.\n"
@@ -106,7 +106,7 @@ def test_a_syntax_error_is_shown_with_line_and_position_and_nothing_of_its_group
 def test_a_syntax_error_at_the_end_is_shown_in_its_own_file(one_node: Nodes) -> None:
     one_node.write(p1_0_0_std="SELECT 1;\nSELECT (1", p2_0_0_std="SELECT 2")
     log = one_node.migrate()[2]
-    assert "patch-1-0-0-std.sql, line 2 (SQLSTATE 42601):\n  LINE 2: SELECT (1\n" in log
+    assert "patch-1-0-0-std.sql, line 2, column 10 (SQLSTATE 42601):\n  LINE 2: SELECT (1\n" in log
 
 
 def test_another_error_is_shown_with_the_line_of_its_statement(one_node: Nodes) -> None:
@@ -276,3 +276,15 @@ def test_a_patch_that_was_applied_and_has_no_file_is_told(one_node: Nodes) -> No
     code, _, log = one_node.migrate()
     assert code == ExitStatus.DONE
     assert f"warning: {one_node.place()} has patch 1-0-0, of type std, which the folder does not hold." in log
+
+
+def test_passwords_in_a_patch_are_shown_nowhere(one_node: Nodes) -> None:
+    one_node.write(p1_0_0_std="CREATE ROLE pg_x PASSWORD 'geheim'")
+    code, told, log = one_node.migrate("-vv")
+    assert code == ExitStatus.FAILED
+    assert "LINE 1: CREATE ROLE pg_x PASSWORD '******'\n" in log
+    assert "geheim" not in told + log
+    one_node.write(p1_0_0_std="CREATE ROLE x PASWORD PASSWORD 'geheim'")
+    log = one_node.migrate("-vv")[2]
+    assert "LINE 1: CREATE ROLE x PASWORD PASSWORD '******'\n" in log
+    assert "geheim" not in log

@@ -34,10 +34,7 @@ def test_every_exit_status_has_a_meaning_and_stands_in_the_reference() -> None:
 
 def test_every_sqlstate_stands_in_the_reference() -> None:
     reference = REFERENCE.read_text(encoding="utf-8")
-    raised = {
-        state
-        for file in (SOURCE.parent / "sql").rglob("*.sql")
-        for state in re.findall(r"ERRCODE = '(\w+)'", file.read_text(encoding="utf-8"))
-    }
+    files = [*(SOURCE.parent / "sql").rglob("*.sql"), *(path for package in PACKAGES for path in package.rglob("*.py"))]
+    raised = {state for file in files for state in re.findall(r"ERRCODE = '(\w+)'", file.read_text(encoding="utf-8"))}
     assert raised
     assert raised == set(re.findall(r"\| (SL\w{3}) \|", reference))

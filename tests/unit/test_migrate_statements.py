@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from versioning.migrations.masking import mask
 from versioning.migrations.patches import Patch, PatchType
 from versioning.migrations.statements import ScanError, find_faults, split
 
@@ -102,3 +103,17 @@ def test_what_no_patch_may_hold_is_told_by_name_and_line(kind: PatchType, text: 
 )
 def test_what_a_patch_may_hold_is_let_through(text: str) -> None:
     assert find_faults(patch(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ALTER ROLE a PASSWORD 'b''c';", "ALTER ROLE a PASSWORD '****';"),
+        (r"ALTER ROLE a password E'b\'c'", "ALTER ROLE a password E'****'"),
+        ("CONNECTION 'host=h password=b user=u'", "CONNECTION 'host=h password=* user=u'"),
+        ("CONNECTION 'password=b'", "CONNECTION 'password=*'"),
+        ("ALTER ROLE a PASSWORD NULL", "ALTER ROLE a PASSWORD NULL"),
+    ],
+)
+def test_passwords_are_starred_out(text: str, shown: str) -> None:
+    assert mask(text) == shown

@@ -11,7 +11,7 @@ import init_slate_db
 from init_slate_db.core.errors import ExitStatus
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
-VERBS = ("check", "install", "snapshot", "history", "show", "diff", "rollback", "prune")
+VERBS = ("check", "install", "snapshot", "history", "show", "diff", "rollback", "prune", "migrate", "status")
 SNAPSHOTS: dict[tuple[str, ...], str] = {(): "help-schema.txt"} | {(verb,): f"help-schema-{verb}.txt" for verb in VERBS}
 
 
@@ -41,7 +41,7 @@ def test_completion_is_printed_for_each_shell(shell: str) -> None:
     printed = run("--print-completion", shell)
     assert printed.returncode == ExitStatus.DONE
     assert printed.stderr == ""
-    for word in ("check", "roles", "log-format", "rollback", "older-than"):
+    for word in ("check", "roles", "log-format", "rollback", "older-than", "allow-gaps"):
         assert word in printed.stdout
 
 
@@ -62,3 +62,32 @@ def test_all_faults_of_the_options_of_check_are_told_at_once() -> None:
         assert f"  {fault}" in told
     assert told[-1] == "  See slate-schema check --help."
     assert len(told) == 7
+
+
+def test_all_faults_of_the_options_of_migrate_are_told_at_once() -> None:
+    ended = run(
+        *("migrate", "--all", "--one", "--type", "norm", "--accept", "2.1", "--resolve", "2-1-0=perhaps"),
+        *("--node", "a:b:c/", "--host", "db1", "--lock-timeout", "0", "--lock-tries", "x", "--wait", "-1", "--repeat"),
+    )
+    assert ended.returncode == ExitStatus.BAD_OPTIONS
+    first, *told = ended.stderr.splitlines()
+    assert first == "error: The options are wrong:"
+    for fault in (
+        "DIRECTORY: is missing: the folder that holds the patches",
+        "--one: goes not with --all",
+        '--type: "norm" is not one of std, direct, concurrent',
+        '--accept: "2.1" is no number of a patch, like 2-1-0',
+        '--resolve: "2-1-0=perhaps" does not end in =done or =again',
+        "--host: goes not with --node: the first of these is the source",
+        '--lock-timeout: "0" is not a whole number from 1 to 2147483647 of milliseconds',
+        '--lock-tries: "x" is not a whole number from 1 to 10000',
+    ):
+        assert f"  {fault}" in told
+    assert told[-1] == "  See slate-schema migrate --help."
+
+
+def test_status_needs_a_folder_and_takes_text_or_json() -> None:
+    ended = run("status", "--format", "xml")
+    assert ended.returncode == ExitStatus.BAD_OPTIONS
+    assert "DIRECTORY: is missing" in ended.stderr
+    assert '--format: "xml" is not one of text, json' in ended.stderr

@@ -72,7 +72,8 @@ def told_errors(node: Node, doing: str, outcome: str) -> Iterator[None]:
         raise _moved(doing) from error
     except PatchError as failure:
         apart = "Patches before it may have to commit first: --one." if failure.error.sqlstate in _APART else ""
-        raise as_slate_error(failure, node.name, f"{outcome} {apart}".strip()) from failure
+        # The server's own text shows lines of the patch, passwords and all, so no traceback is to have it.
+        raise as_slate_error(failure, node.name, f"{outcome} {apart}".strip()) from None
 
 
 def is_lost(error: psycopg.Error) -> bool:

@@ -15,6 +15,7 @@ from versioning.migrations.cluster import Node, Session
 from versioning.migrations.interrupted import Verdict, builds_index, find_builder, judge
 from versioning.migrations.ledger import Row
 from versioning.migrations.locks import with_patience
+from versioning.migrations.masking import first_line
 from versioning.migrations.patches import Number, Patch
 from versioning.migrations.running import PatchError, run_statement
 from versioning.migrations.statements import Statement, split
@@ -162,8 +163,10 @@ class _Work:
         """
         verdict = judge(self._connection, self._next)
         if verdict.invalid:
-            message = failure.error.diag.message_primary or str(failure.error)
-            raise self._invalid(verdict.invalid, f"{message} (SQLSTATE {failure.error.sqlstate})") from failure
+            diag = failure.error.diag
+            detail = f" {diag.message_detail}" if diag.message_detail else ""
+            why = f"{diag.message_primary} (SQLSTATE {failure.error.sqlstate}).{detail}"
+            raise self._invalid(verdict.invalid, why) from None
         # What commits by itself may have done so before it failed.
         if not verdict.has_traces and self._next.tokens[0] not in {"CALL", "DO"}:
             self.note(ledger.unmark_text(self._patch, self.done))
@@ -208,6 +211,6 @@ class _Work:
         return SlateError(
             "patch-unclear",
             f"Nobody can tell whether a statement of patch {number} was done on {self._node.name}.",
-            why=f"An interrupted run had begun it, and {why}: {begun.partition(chr(10))[0]}",
+            why=f"An interrupted run had begun it, and {why}: {first_line(begun)}",
             hint=f"Look, then say what is true: --resolve {number}=done, or --resolve {number}=again to run it again.",
         )

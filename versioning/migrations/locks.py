@@ -54,7 +54,7 @@ def with_patience(doing: str, node: Node, session: Session, action: Callable[[],
         return attempts(attempt)
     except (PatchError, psycopg.Error) as error:
         if _is_in_the_way(error):
-            raise _not_had(doing, node, session, watch.seen, error) from error
+            raise _not_had(doing, node, session, watch.seen, error) from None
         raise
 
 

@@ -5,6 +5,7 @@ from psycopg import errors, generators, pq
 
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
+from versioning.migrations.masking import mask
 from versioning.migrations.patches import Patch
 from versioning.migrations.statements import Statement, line_of, split
 
@@ -65,8 +66,14 @@ def as_slate_error(failure: PatchError, place: str, outcome: str) -> SlateError:
     patch, diag = failure.patch, failure.error.diag
     message = diag.message_primary or str(failure.error).strip()
     line = line_of(patch.text, failure.offset)
-    told = [f"{patch.path.name}, line {line} (SQLSTATE {failure.error.sqlstate}):", *_show(failure, line)]
-    told += [f"{title}: {text}" for title, text in (("Detail", diag.message_detail), ("Where", diag.context)) if text]
+    column = failure.offset - patch.text.rfind("\n", 0, failure.offset)
+    where = f"line {line}, column {column}" if failure.exact else f"line {line}"
+    told = [f"{patch.path.name}, {where} (SQLSTATE {failure.error.sqlstate}):", *_show(failure, line)]
+    told += [
+        f"{title}: {text}"
+        for title, text in (("Detail", diag.message_detail), ("Where", diag.context and mask(diag.context)))
+        if text
+    ]
     hints = [text for text in (diag.message_hint, outcome) if text]
     return SlateError(
         "patch-failed",
@@ -78,7 +85,7 @@ def as_slate_error(failure: PatchError, place: str, outcome: str) -> SlateError:
 
 def _show(failure: PatchError, line: int) -> list[str]:
     """The line, and below it a caret where the position is known."""
-    text = failure.patch.text
+    text = mask(failure.patch.text)
     start = text.rfind("\n", 0, failure.offset) + 1
     shown = text[start:].split("\n", 1)[0].rstrip("\r").replace("\t", " ")
     column = failure.offset - start

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from versioning.migrations.masking import first_line
 from versioning.migrations.patches import Patch
 
 # Enough for the names that statements are told apart by.
@@ -71,7 +72,7 @@ class Statement:
     @property
     def first_line(self) -> str:
         """What people know it by."""
-        return self.text.partition("\n")[0].rstrip()
+        return first_line(self.text)
 
 
 @dataclass

@@ -9,6 +9,7 @@ from versioning.migrations.cluster import Cluster, LockPatience
 from versioning.migrations.execution import read_ledgers
 from versioning.migrations.interrupted import find_invalid
 from versioning.migrations.ledger import Ledger, Row
+from versioning.migrations.masking import first_line
 from versioning.migrations.options import StatusOptions
 from versioning.migrations.patches import Folder, Patch, read_patches
 from versioning.migrations.plan import Drift, Ledgers, find_drift, find_pending, find_unknown, nodes_of
@@ -122,7 +123,7 @@ def as_text(status: Status) -> str:
 
 def _progress(row: Row, folder: Folder) -> str:
     total = next((_count(one) for one in folder.patches if one.number == row.number), None)
-    begun = f"; begun: {row.begun.partition(chr(10))[0]}" if row.begun else ""
+    begun = f"; begun: {first_line(row.begun)}" if row.begun else ""
     return f"{row.done} of {total if total is not None else '?'} statements{begun}"
 
 
@@ -154,7 +155,10 @@ def _node_as_json(node: NodeStatus) -> dict[str, Any]:
         "error": node.error or None,
         "applied": [_row_as_json(row) for row in node.applied],
         "pending": [{"patch": patch.label, "type": patch.type} for patch in node.pending],
-        "half_done": [_row_as_json(row) | {"done": row.done, "begun": row.begun} for row in node.half_done],
+        "half_done": [
+            _row_as_json(row) | {"done": row.done, "begun": row.begun and first_line(row.begun)}
+            for row in node.half_done
+        ],
         "invalid_indexes": list(node.invalid),
         "not_in_folder": [row.label for row in node.unknown],
     }

@@ -58,4 +58,4 @@ def _check(connection: Connection, patches: Sequence[Patch], place: str) -> None
             # What is missing at the end is told of what comes behind it, which is not the patch's.
             offset = min(position - starts[number], len(patch.text.rstrip()))
             failure = PatchError(patch, error, offset, True)
-            raise as_slate_error(failure, place, "Nothing of its group was applied.") from error
+            raise as_slate_error(failure, place, "Nothing of its group was applied.") from None

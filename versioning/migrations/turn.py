@@ -10,6 +10,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
 from versioning.migrations.ledger import Ledger, Row
+from versioning.migrations.masking import first_line
 
 _logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def wait_for_orphans(watch: Mapping[str, Connection], ledgers: Mapping[str, Ledg
                 raise SlateError(
                     "turn-taken",
                     f"A statement of patch {row.label} that an interrupted run began still runs on {name}.",
-                    why=f"Process {row.begun_pid}: {row.begun.partition(chr(10))[0]}",
+                    why=f"Process {row.begun_pid}: {first_line(row.begun)}",
                     hint="Run the command again when it has ended, or wait longer: --wait. To end it:"
                     f" SELECT pg_cancel_backend({row.begun_pid}).",
                 )
