@@ -81,6 +81,8 @@ def migrate(options: MigrateOptions) -> ExitStatus:
         ledgers = read_ledgers(session)
         plan = _make_plan(options, folder, cluster, ledgers)
         source = cluster.nodes[0]
+        with server_errors(f"begin work on {source.name}"):
+            session.connection(source).execute(session.fresh[source.name].encode())
         check_syntax(session.connection(source), plan.patches, source.name)
         if not plan.groups and not plan.accepted:
             write_result("\n".join(["Nothing is to be applied.", *_tell_left(plan)]))
