@@ -288,3 +288,10 @@ def test_passwords_in_a_patch_are_shown_nowhere(one_node: Nodes) -> None:
     log = one_node.migrate("-vv")[2]
     assert "LINE 1: CREATE ROLE x PASWORD PASSWORD '******'\n" in log
     assert "geheim" not in log
+
+
+def test_what_a_patch_has_the_server_say_is_told(one_node: Nodes) -> None:
+    one_node.write(p1_0_0_std="DO $$ BEGIN RAISE WARNING 'mind the rows'; RAISE NOTICE 'in passing'; END $$")
+    log = one_node.migrate()[2]
+    assert f"warning: {one_node.place()}: mind the rows\n" in log
+    assert "in passing" not in log

@@ -70,7 +70,7 @@ def test_of_two_runs_one_applies_and_the_other_leaves_with_who_is_at_work(three_
             assert "role postgres at 127.0.0.1, slate-schema, since " in log
             # Named in another order, and not all of them: the same nodes all the same.
             other = Nodes(three_nodes.server, three_nodes.names[:0:-1], three_nodes.folder)
-            assert f"Another run is at work on {three_nodes.place(2)}" in other.migrate("--wait", "0")[2]
+            assert f"Another run is at work on {three_nodes.place(1)}" in other.migrate("--wait", "0")[2]
             with started(three_nodes) as two:
                 read_until(two, "Another run is at work")
                 blocker.execute("SELECT pg_advisory_unlock(1)")
@@ -168,3 +168,17 @@ def test_a_killed_command_does_not_leave_its_transaction_behind(one_node: Nodes)
     wait_for(lambda: not one_node.ask(AT_WORK.format("CREATE TABLE t")), "the end of the transaction")
     one_node.write(p1_0_0_std="CREATE TABLE t (n int)")
     assert one_node.migrate()[0] == ExitStatus.DONE
+
+
+def test_ctrl_c_while_an_index_is_built_leaves_no_invalid_one(one_node: Nodes) -> None:
+    one_node.do("CREATE TABLE t (n int)")
+    one_node.write(p1_0_0_concurrent="CREATE INDEX CONCURRENTLY i ON t (n)")
+    # A snapshot that an index waits for to go, and dropping one does not.
+    with holding(one_node, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1"), started(one_node) as run:
+        pid_of(one_node, "CREATE INDEX CONCURRENTLY")
+        wait_for(lambda: one_node.has("i"), "the index")
+        run.send_signal(signal.SIGINT)
+        _, log = run.communicate()
+        assert run.returncode == ExitStatus.INTERRUPTED, log
+        assert not one_node.has("i")
+    assert one_node.migrate()[1] == "Applied 1 patch.\n"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import psycopg
 from psycopg import sql
 
 from init_slate_db.core.connection import Connection
@@ -18,6 +19,7 @@ from versioning.migrations.locks import with_patience
 from versioning.migrations.masking import first_line
 from versioning.migrations.patches import Number, Patch
 from versioning.migrations.running import PatchError, run_statement
+from versioning.migrations.sessions import CHECK
 from versioning.migrations.statements import Statement, split
 
 Truth = Literal["done", "again"]
@@ -134,6 +136,8 @@ class _Work:
     def _run_inside(self) -> None:
         with self._connection.transaction():
             self._connection.execute(_BOUNDED.format(self._session.patience.timeout).encode())
+            if CHECK in self._session.fresh[self._node.name]:
+                self._connection.execute(CHECK.replace("SET", "SET LOCAL").encode())
             run_statement(self._connection, self._patch, self._next)
             self._as_ourselves()
             ledger.move(self._connection, self._step_text())
@@ -154,7 +158,24 @@ class _Work:
             if not is_lost(failure.error):
                 self._explain(failure)
             raise
+        except KeyboardInterrupt:
+            self._tidy()
+            raise
         self._step_alone()
+
+    def _tidy(self) -> None:
+        """Leaves nothing half made of an index whose build the user interrupts, where that takes no waiting."""
+        if not builds_index(self._next):
+            return
+        try:
+            self._connection.execute("SET lock_timeout = '2s'")
+            for index in judge(self._connection, self._next).invalid:
+                self._connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}".encode())
+        except psycopg.Error as error:
+            # The mark stays, and the next run names the index.
+            _logger.warning(
+                "%s: the index is left half built: %s", self._node.name, error.diag.message_primary or error
+            )
 
     def _explain(self, failure: PatchError) -> None:
         """Unmarks a statement of which nothing is left; else says what is.

@@ -1,6 +1,7 @@
 """The connections of a run: two to each node, one that patches go through, and one that holds the turn and watches."""
 
 import getpass
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,11 +16,14 @@ from init_slate_db.core.identity import read_identity
 from versioning.check.options import PROGRAM
 from versioning.migrations.cluster import Cluster, LockPatience, Node, Origin, Session
 from versioning.migrations.clusters import find_cluster
+from versioning.migrations.masking import mask
+
+_logger = logging.getLogger(__name__)
 
 _OLDEST = 14
 # A transaction whose command was killed ends with it, instead of when its statement does: once a second the server
 # looks whether its client is there. Not every platform can.
-_CHECK = "SET client_connection_check_interval = '1s'"
+CHECK = "SET client_connection_check_interval = '1s'"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def open_session(addresses: tuple[Address, ...], patience: LockPatience, *, all_
 
 def _check(reached: Reached, stack: ExitStack) -> Reached:
     connection = stack.enter_context(reached.connection)
+    connection.add_notice_handler(lambda notice: _log_notice(reached.place, notice))
     version = connection.info.server_version // 10000
     if version < _OLDEST:
         raise SlateError(
@@ -75,6 +80,12 @@ def _check(reached: Reached, stack: ExitStack) -> Reached:
         if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
             raise SlateError("read-only", f"{reached.place} is a standby.", hint="Name its primary.")
     return reached
+
+
+def _log_notice(place: str, notice: psycopg.errors.Diagnostic) -> None:
+    """What a patch has the server say besides results."""
+    level = logging.WARNING if notice.severity_nonlocalized == "WARNING" else logging.DEBUG
+    _logger.log(level, "%s: %s", place, mask(notice.message_primary or ""))
 
 
 def _unreached_name(address: Address) -> str:
@@ -118,8 +129,8 @@ def _fresh_text(connection: Connection, patience: LockPatience) -> str:
     if connection.info.server_version >= 170000:
         commands.append("SET transaction_timeout = 0")
     with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
-        connection.execute(_CHECK)
-        commands.append(_CHECK)
+        connection.execute(CHECK)
+        commands.append(CHECK)
     return ";\n".join(commands)
 
 

@@ -9,6 +9,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
+from init_slate_db.core.identity import read_identity
 from versioning.migrations.ledger import Ledger, Row
 from versioning.migrations.masking import first_line
 
@@ -96,7 +97,8 @@ def _wait(look: Callable[[], str], seconds: float, what: str) -> str:
 def _try(watch: Mapping[str, Connection]) -> str:
     """Takes the turn on all nodes, or on none. Who has it; "": we do."""
     taken: list[Connection] = []
-    for name, connection in watch.items():
+    # In the order of the databases, however they were named: of two runs, one is the first everywhere.
+    for name, connection in sorted(watch.items(), key=lambda item: _identity(*item)):
         with server_errors(f"give {name} to one run alone"):
             if connection.execute(_TRY).fetchone() == (True,):
                 taken.append(connection)
@@ -106,6 +108,11 @@ def _try(watch: Mapping[str, Connection]) -> str:
             row = connection.execute(_HOLDER).fetchone()
             return f"{name}: {row[0] if row else 'it is just ending'}"
     return ""
+
+
+def _identity(name: str, connection: Connection) -> tuple[str, str]:
+    with server_errors(f"say which database {name} is"):
+        return read_identity(connection)
 
 
 def _orphan(connection: Connection, name: str, row: Row) -> str:
