@@ -160,11 +160,11 @@ def test_what_stands_against_it_is_named(store: Database) -> None:
 
 
 def test_what_makes_a_command_fail_is_told_and_nothing_is_changed(store: Database) -> None:
-    store.do("CREATE TABLE t (a integer, b integer)", F, "CREATE VIEW v AS SELECT b FROM t")
+    store.do(TABLE, F, CONSTRAINT)
     store.said("snapshot")
-    store.do(CHANGED_F, "DROP VIEW v", "ALTER TABLE t DROP COLUMN b")
+    store.do(CHANGED_F, "ALTER TABLE t DROP CONSTRAINT c", "INSERT INTO t VALUES (-1)")
     said = store.refused("rollback", "1", "--yes", status=ExitStatus.FAILED)
-    assert re.search(r"error: Cannot create view public\.v: column .* does not exist; nothing was changed\.", said)
+    assert re.search(r"error: Cannot create constraint c ON public\.t: .* is violated by some row; nothing was", said)
 
 
 @pytest.mark.parametrize("verb", ["snapshot", "history", "show 1", "diff 1", "rollback 1 --yes", "prune --keep 1"])
@@ -210,8 +210,8 @@ def test_a_lock_of_another_session_is_waited_for_again_and_again_then_told(chang
             r" in its transaction since \d\d:\d\d:\d\d UTC\."
         )
         waited = r"Waited in vain for a lock, to drop constraint c ON public\.t; nothing was changed\."
-        assert re.search(rf"\nAttempt 1 of 2: {waited} {holder} Trying again\.\n", said)
-        assert re.search(rf"\nerror: {waited}\n  {holder}\n", said)
+        assert re.search(rf"\nAttempt 1 of 2: {waited} .*{holder} Trying again\.\n", said)
+        assert re.search(rf"\nerror: {waited}\n  .*{holder}\n", said)
         assert "SELECT * FROM t" not in said
     assert changed.run(*arguments).returncode == ExitStatus.DONE
     assert results(changed) == [(1,)]

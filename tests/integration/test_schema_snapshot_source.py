@@ -69,7 +69,7 @@ def test_one_made_with_snapshots_takes_the_same_ones_as_one_prepared_later(sourc
     first = source.told("snapshot")
     further = source.rows("SELECT count(*) FROM pg_proc WHERE pronamespace = 'pov'::regnamespace")
     assert first["snapshot"] == 1
-    source.do("DROP SCHEMA pov CASCADE", "DROP FUNCTION pov(), pov(integer)")
+    source.do("DROP SCHEMA pov CASCADE", "DROP FUNCTION IF EXISTS pov(), pov(integer)")
     source.said("install", "--yes")
     assert source.told("snapshot") == first
     assert source.rows("SELECT count(*) FROM pg_proc WHERE pronamespace = 'pov'::regnamespace") == further

@@ -80,7 +80,7 @@ def change_lines(changes: Iterable[Change]) -> Iterator[Line]:
 
 def object_lines(content: dict[str, Any]) -> list[str]:
     """What makes an object what it is: its definition, owner, grants, comment and enabled state."""
-    owner = [f"-- owner: {content['owner']}"] if content.get("owned") else []
+    owner = [f"-- owner: {content['owner']}"] if content.get("owner") and content.get("owned", True) else []
     further = [f"{text};" for text in [*content.get("grants", []), *content.get("sets", [])]]
     return "\n".join([_statement(content["definition"]), *owner, *further]).split("\n")
 
