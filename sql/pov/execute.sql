@@ -27,9 +27,12 @@ BEGIN
     PERFORM set_config('deadlock_timeout', previous_timeout, true);
   END IF;
 EXCEPTION
-  WHEN lock_not_available OR deadlock_detected THEN
+  WHEN deadlock_detected THEN
+    RAISE EXCEPTION 'Another session waits for what this one must wait for, to % % %; nothing was changed',
+      step.action, step.kind, step.identity USING ERRCODE = 'SL073', DETAIL = SQLERRM, HINT = 'Try again.';
+  WHEN lock_not_available THEN
     RAISE EXCEPTION 'Waited in vain for a lock, to % % %; nothing was changed', step.action, step.kind, step.identity
-      USING ERRCODE = 'SL073', DETAIL = SQLERRM, HINT = 'Try again, or wait longer: lock_timeout says how long.';
+      USING ERRCODE = 'SL073', HINT = 'Try again, or wait longer: lock_timeout says how long.';
   WHEN OTHERS THEN
     IF SQLSTATE = '23505' OR SQLSTATE = 'XX000' AND SQLERRM LIKE 'tuple concurrently %' THEN
       RAISE EXCEPTION 'Another session has just changed % %; nothing was changed', step.kind, step.identity

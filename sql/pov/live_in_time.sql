@@ -8,7 +8,7 @@ BEGIN
 EXCEPTION
   WHEN lock_not_available OR deadlock_detected THEN
     RAISE EXCEPTION 'Waited in vain for a lock, to read the definitions of views; nothing was changed'
-      USING ERRCODE = 'SL073', DETAIL = SQLERRM, HINT = 'Try again, or wait longer: lock_timeout says how long.';
+      USING ERRCODE = 'SL073', HINT = 'Try again, or wait longer: lock_timeout says how long.';
 END;
 $function$;
 
