@@ -1,6 +1,7 @@
 """Tells what kind of cluster a source belongs to."""
 
 from init_slate_db.core.addresses import Reached
+from versioning.migrations import slony_finding
 from versioning.migrations.cluster import Cluster, Node
 from versioning.migrations.plain import PlainCluster
 
@@ -9,5 +10,6 @@ def find_cluster(source: Reached, given: tuple[Node, ...]) -> Cluster:
     """The cluster of the source.
 
     :param given: the nodes that the operator named, the source first.
+    :raises SlateError: cluster-unfit, or a code of the connection.
     """
-    return PlainCluster(given)
+    return slony_finding.find(source, given) or PlainCluster(given)
