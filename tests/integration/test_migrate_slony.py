@@ -201,6 +201,22 @@ def test_a_patch_that_fails_on_the_subscriber_alone_is_applied_nowhere(place: Pl
     place.append()
 
 
+def test_what_fails_in_slonik_alone_is_told_in_the_words_of_the_server(place: Place) -> None:
+    source, destination = place.slony.nodes
+    for node in (source, destination):
+        with node.connect() as connection:
+            connection.execute("CREATE SEQUENCE tries")
+    # Trying it takes the first number, which no rollback gives back.
+    fails = "DO $$ BEGIN IF nextval('tries') = 2 THEN RAISE 'the second time'; END IF; END $$"
+    place.write(p17_0_0_std=f"CREATE TABLE left_over (); {fails};")
+    status, _, told = place.run("migrate", "--yes")
+    assert status == ExitStatus.FAILED
+    assert f"slonik has not applied patch 17-0-0 on {source.place}." in told
+    assert "  the second time" in told
+    assert place.ledgers() == [[], []]
+    assert source.rows("SELECT to_regclass('left_over')") == [(None,)]
+
+
 def test_a_node_that_no_slon_serves_is_told_and_the_next_run_waits_for_it(place: Place) -> None:
     destination = place.slony.nodes[1]
     place.slony.stop(destination)

@@ -1,7 +1,7 @@
 """Tells what kind of cluster a source belongs to."""
 
 from init_slate_db.core.addresses import Reached
-from versioning.migrations import slony_finding
+from versioning.migrations import logical_finding, slony_finding
 from versioning.migrations.cluster import Cluster, Node
 from versioning.migrations.plain import PlainCluster
 
@@ -12,4 +12,4 @@ def find_cluster(source: Reached, given: tuple[Node, ...]) -> Cluster:
     :param given: the nodes that the operator named, the source first.
     :raises SlateError: cluster-unfit, or a code of the connection.
     """
-    return slony_finding.find(source, given) or PlainCluster(given)
+    return slony_finding.find(source, given) or logical_finding.find(source, given) or PlainCluster(given)

@@ -1,0 +1,118 @@
+"""Finds who follows a source by PostgreSQL's own logical replication: slots there, subscriptions at the given nodes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from init_slate_db.core.addresses import Reached, reach
+from init_slate_db.core.connection import Connection, connect_now, server_errors
+from init_slate_db.core.errors import SlateError
+from versioning.check.options import PROGRAM
+from versioning.migrations import ledger
+from versioning.migrations.cluster import Cluster, Node
+from versioning.migrations.logical import Follower, LogicalCluster
+
+# A subscription that copies a table has a slot of its own for it, which says so in its name.
+_COPYING = re.compile("pg_[0-9]+_sync_[0-9]+_[0-9]+")
+_SLOTS = """
+SELECT s.slot_name FROM pg_replication_slots AS s
+WHERE s.database = current_database() AND s.plugin = 'pgoutput' AND NOT s.temporary ORDER BY 1
+"""
+_ALL_TABLES = """
+SELECT p.pubname FROM pg_publication AS p WHERE p.pubname = ANY (%s) AND (p.puballtables OR EXISTS (
+  SELECT FROM pg_publication_tables AS t WHERE t.pubname = p.pubname AND t.schemaname = 'slate')) ORDER BY 1
+"""
+_SUBSCRIPTIONS = """
+SELECT s.subname, s.subslotname, s.subpublications,
+       EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srsubid = s.oid AND r.srsubstate NOT IN ('r', 's'))
+FROM pg_subscription AS s
+WHERE s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+  AND s.subslotname = ANY (%s) ORDER BY 1
+"""
+
+
+@dataclass(frozen=True)
+class _Subscription:
+    """One subscription at a node. is_copying: whether tables of it are not there wholly yet."""
+
+    name: str
+    slot: str
+    publications: tuple[str, ...]
+    is_copying: bool
+
+
+def find(source: Reached, given: tuple[Node, ...]) -> Cluster | None:
+    """The source and those of the given nodes that subscribe to it; None: nobody does.
+
+    :param given: the nodes that the operator named, the source first.
+    :raises SlateError: cluster-unfit: somebody follows that the operator has not named, or still copies.
+    """
+    with server_errors(f"say who follows {source.place}"):
+        rows = source.connection.execute(_SLOTS).fetchall()
+    slots = [slot for (slot,) in rows if not _COPYING.fullmatch(slot)]
+    if not slots:
+        return None
+    followers: list[Follower] = []
+    copying: list[str] = []
+    all_answer = True
+    for node in given[1:]:
+        try:
+            reached = reach(node.address, PROGRAM, connect_now)
+        except SlateError:
+            # Whoever must reach all nodes has said so already.
+            all_answer = False
+            continue
+        with reached.connection, server_errors(f"say what {node.name} subscribes to"):
+            found = _read_subscriptions(reached.connection, slots)
+            copying += [f"{one.name} of {node.name}" for one in found if one.is_copying]
+            followers += _followers(node, found, ledger.read(reached.connection))
+    unknown = [slot for slot in slots if all(slot not in one.slots for one in followers)]
+    if unknown and all_answer:
+        raise _unknown_slots(source, unknown)
+    if copying:
+        raise SlateError(
+            "cluster-unfit",
+            f"Subscription {', '.join(copying)} still copies tables of {source.place}.",
+            why="A patch now would come between the copy and what follows it.",
+            hint="Run the command again when the copy is complete.",
+        )
+    publications = tuple(sorted({name for one in followers for name in one.publications}))
+    _check_publications(source, publications)
+    return LogicalCluster(given, tuple(followers), publications)
+
+
+def _read_subscriptions(connection: Connection, slots: list[str]) -> list[_Subscription]:
+    rows = connection.execute(_SUBSCRIPTIONS, (slots,)).fetchall()
+    return [_Subscription(name, slot, tuple(publications), copying) for name, slot, publications, copying in rows]
+
+
+def _followers(node: Node, found: list[_Subscription], rows: Mapping[tuple[int, int, int], object]) -> list[Follower]:
+    """The node as a follower, where it subscribes to something."""
+    if not found:
+        return []
+    publications = tuple(sorted({name for one in found for name in one.publications}))
+    return [Follower(node, tuple(one.slot for one in found), publications, frozenset(rows))]
+
+
+def _unknown_slots(source: Reached, slots: list[str]) -> SlateError:
+    return SlateError(
+        "cluster-unfit",
+        f"Somebody follows {source.place} by replication slot {', '.join(slots)}, and no node that you named"
+        " subscribes to it.",
+        why="A patch that changes a published table would end that replication.",
+        hint="Name the database that subscribes: --node DSN. Where none does any more, drop the slot:"
+        f" SELECT pg_drop_replication_slot('{slots[0]}').",
+    )
+
+
+def _check_publications(source: Reached, publications: tuple[str, ...]) -> None:
+    """:raises SlateError: cluster-unfit: the ledger is published."""
+    with server_errors(f"say what {source.place} publishes"):
+        found = [name for (name,) in source.connection.execute(_ALL_TABLES, (list(publications),)).fetchall()]
+    if found:
+        raise SlateError(
+            "cluster-unfit",
+            f"Publication {', '.join(found)} of {source.place} publishes the ledger, table slate.patch, too.",
+            why="The rows of the source's ledger would come to the subscribers, each of which keeps its own.",
+            hint="Publish tables by their names: a publication FOR TABLE in place of one FOR ALL TABLES.",
+        )
