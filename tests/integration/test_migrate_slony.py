@@ -166,11 +166,12 @@ def test_a_search_path_of_one_patch_is_not_that_of_the_next(place: Place) -> Non
         assert node.rows("SELECT to_regclass('public.in_public') IS NOT NULL") == [(True,)]
 
 
-def test_a_setting_that_slon_would_keep_is_refused(place: Place) -> None:
-    place.write(p7_0_0_std="CREATE TABLE never ();\nSET search_path = nowhere;")
+@pytest.mark.parametrize("setting", ["SET search_path = nowhere", "SET LOCAL ROLE pg_monitor", "RESET ALL"])
+def test_a_setting_that_does_not_do_on_the_subscribers_is_refused(place: Place, setting: str) -> None:
+    place.write(p7_0_0_std=f"CREATE TABLE never ();\n{setting};")
     status, _, told = place.run("migrate", "--yes")
     assert status == ExitStatus.REFUSED
-    assert "patch-7-0-0-std.sql: line 2: SET search_path = nowhere" in told
+    assert f"patch-7-0-0-std.sql: line 2: {' '.join(setting.split()[:2])}\n" in told
     assert place.ledgers() == [[], []]
 
 
@@ -181,7 +182,7 @@ def test_a_patch_that_fails_is_told_with_line_and_position_and_nothing_is_left_o
     )
     status, _, told = place.run("migrate", "--yes")
     assert status == ExitStatus.FAILED
-    assert "patch-8-1-0-std.sql, line 2 (SQLSTATE 42703)" in told
+    assert "patch-8-1-0-std.sql, line 2, column 8 (SQLSTATE 42703)" in told
     assert "LINE 2: SELECT nowhere FROM events;" in told
     for node in place.slony.nodes:
         assert node.rows("SELECT to_regclass('first_of_group')") == [(None,)]

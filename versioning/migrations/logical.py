@@ -1,6 +1,7 @@
 """A source that others follow by logical replication: who changes a published table first is worked out."""
 
 import itertools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,8 @@ from versioning.migrations.shape_changes import Change, Order, find_changes
 from versioning.migrations.shapes import Shapes, read_shapes
 from versioning.migrations.statements import split
 from versioning.migrations.waiting import STANDSTILL, Standing, wait_for_arrival
+
+_logger = logging.getLogger(__name__)
 
 _END_OF_WAL = "SELECT pg_current_wal_lsn()::text"
 _STANDING = """
@@ -86,6 +89,7 @@ class LogicalCluster:
             if step.order is Order.FOLLOWERS:
                 for node in self._reached(session):
                     self._apply(node, step.patches, session, held)
+                    _logger.info("Applied %s on %s, before the source.", name_patches(step.patches), node.name)
             elif step.order is Order.SOURCE:
                 self._announce(step.patches, session, held)
             self._apply_to_source(step, session, held)
@@ -100,8 +104,9 @@ class LogicalCluster:
         """
         source = self.nodes[0]
         new = [patch for patch in patches if patch.number not in held.complete[source.name]]
+        fresh = {patch.number for patch in new}
         # Where the source has it, and a follower was told of it, it is one that begins at the source.
-        orders = {patch.number: Order.SOURCE for patch in patches if patch not in new}
+        orders = {patch.number: Order.SOURCE for patch in patches}
         orders |= self._find_orders(new, session)
         for node in self._reached(session):
             begun = held.begun[node.name]
@@ -109,7 +114,7 @@ class LogicalCluster:
             coming = [
                 patch
                 for patch in missing
-                if (orders[patch.number] is not Order.NONE if patch in new else patch.number in begun)
+                if patch.number in begun or (patch.number in fresh and orders[patch.number] is not Order.NONE)
             ]
             if coming:
                 rehearse(node, coming, session, _see_nothing)
@@ -181,6 +186,7 @@ class LogicalCluster:
         which = name_patches(coming)
         with told_errors(node, f"apply {which} on {node.name}", "The source has it. The next run goes on here."):
             with_patience(f"apply {which}", node, session, run)
+        _logger.info("Applied %s on %s, behind the source.", which, node.name)
 
     def _wait(self, follower: Follower, patches: Sequence[Patch], session: Session) -> None:
         """:raises SlateError: node-behind."""

@@ -29,7 +29,7 @@ BEGIN
 {body}
   PERFORM pg_catalog.set_config('standard_conforming_strings', slate_strings, true);
 END""".strip()
-_MESSAGE = re.compile(r"^.*\] - (?:ERROR|FATAL|PANIC): +(.*?)\s*$", re.MULTILINE)
+_MESSAGE = re.compile(r"^.*\] - \S+ ?: +(.*?)\s*$", re.MULTILINE)
 _IN_THE_WAY = ("canceling statement due to lock timeout", "deadlock detected")
 _TAKEN = 'unique constraint "patch_pkey"'
 
@@ -94,7 +94,7 @@ def execute_script(
 def read_message(ended: "subprocess.CompletedProcess[str]") -> str:
     """What slonik said went wrong, on one line."""
     text = ended.stderr + ended.stdout
-    # Before the server's words slonik repeats the whole script.
+    # Before the server's words, in whatever language, slonik repeats the whole script, which nobody is to see.
     found = _MESSAGE.findall(text)
     lines = found[-1:] or text.strip().splitlines()[-1:]
     return lines[0] if lines else f"exit status {ended.returncode}, no word"

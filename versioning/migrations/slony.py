@@ -1,6 +1,6 @@
 """A source that Slony replicates: std patches reach every node at one point of the event stream."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +16,7 @@ from versioning.migrations.slony_nodes import Catalog
 from versioning.migrations.statements import Statement, split
 from versioning.migrations.waiting import STANDSTILL, Standing, wait_for_arrival
 
-# What a session keeps when the transaction is over. slon, which runs patches on the subscribers, would keep it.
+# What is no setting, or one that ends with the transaction.
 _FOR_THE_TRANSACTION = ("LOCAL", "TRANSACTION", "CONSTRAINTS")
 
 
@@ -44,14 +44,14 @@ class SlonyCluster:
         slonik.find_slonik()
         _refuse_settings(patches)
         for node in self._reached(session):
-            new = [patch for patch in patches if not self._has(node, patch, session)]
-            if new:
+            if new := _lacks(node, patches, session):
                 rehearse(node, new, session, _see_nothing, as_replica=True)
 
     def apply_std(self, patches: Sequence[Patch], session: Session) -> None:
         source = self.nodes[0]
-        sent = [patch for patch in patches if self._has(source, patch, session)]
-        new = [patch for patch in patches if patch not in sent]
+        new = _lacks(source, patches, session)
+        numbers = {patch.number for patch in new}
+        sent = [patch for patch in patches if patch.number not in numbers]
         # What comes next may build on what is still under way.
         self._wait(sent, session)
         if new:
@@ -77,7 +77,7 @@ class SlonyCluster:
                 lambda: slonik.execute_script(self.catalog.name, number, parameters, script, session.patience),
             )
         # The ledger tells what became of it, whatever slonik says: the SYNC behind the script may have failed alone.
-        if not all(self._has(source, patch, session) for patch in patches):
+        if _lacks(source, patches, session):
             raise SlateError(
                 "slonik-failed",
                 f"slonik has not applied {which} on {source.name}.",
@@ -99,8 +99,7 @@ class SlonyCluster:
         for node in self._reached(session):
             look = partial(self._look, node, patches, session, last)
             standing = wait_for_arrival(f"{name_patches(patches)} to reach {node.name}", look)
-            missing = [patch for patch in patches if not self._has(node, patch, session)]
-            if missing:
+            if missing := _lacks(node, patches, session):
                 faults.append(f"{node.name} lacks {name_patches(missing)}: {_explain(standing, last)}")
         if faults:
             raise SlateError(
@@ -111,21 +110,23 @@ class SlonyCluster:
                 " for them, and applies nothing twice.",
             )
 
-    def _look(self, node: Node, patches: Iterable[Patch], session: Session, last: int) -> Standing:
+    def _look(self, node: Node, patches: Sequence[Patch], session: Session, last: int) -> Standing:
         with server_errors(f"say how far {node.name} is"):
             confirmed = self.catalog.read_confirmed(session.connection(self.nodes[0]), self.numbers[node.name])
             is_served = self.catalog.is_served(session.connection(node))
         # In this order: what was confirmed before is in the ledger now.
-        has_all = all(self._has(node, patch, session) for patch in patches)
+        has_all = not _lacks(node, patches, session)
         return Standing(has_all or confirmed >= last, confirmed, is_served)
-
-    def _has(self, node: Node, patch: Patch, session: Session) -> bool:
-        with server_errors(f"read the ledger of {node.name}"):
-            row = ledger.read(session.connection(node)).get(patch.number)
-        return row is not None and row.is_complete
 
     def _reached(self, session: Session) -> list[Node]:
         return [node for node in self.subscribers if node.name in session.work]
+
+
+def _lacks(node: Node, patches: Sequence[Patch], session: Session) -> list[Patch]:
+    """Those of the patches that the node's ledger does not have."""
+    with server_errors(f"read the ledger of {node.name}"):
+        rows = ledger.read(session.connection(node))
+    return [patch for patch in patches if not ((row := rows.get(patch.number)) and row.is_complete)]
 
 
 def _see_nothing(connection: Connection) -> None:
@@ -144,23 +145,26 @@ def _explain(standing: Standing, last: int) -> str:
 
 
 def _refuse_settings(patches: Sequence[Patch]) -> None:
-    """:raises SlateError: patches-refused: a patch sets something beyond its transaction."""
+    """:raises SlateError: patches-refused: a patch sets what it may not set there."""
     faults = [
-        f"{patch.path.name}: line {statement.line}: {statement.first_line}"
+        f"{patch.path.name}: line {statement.line}: {' '.join(statement.names[:2])}"
         for patch in patches
         for statement in split(patch.text)
-        if _outlasts(statement)
+        if _is_unfit(statement)
     ]
     if faults:
         raise SlateError(
             "patches-refused",
-            "Under Slony a patch may set nothing beyond its transaction:\n  " + "\n  ".join(faults),
-            why="slon, which runs it on the subscribers, would go on with the setting.",
-            hint="Use SET LOCAL. Nothing was changed.",
+            "Under Slony a patch may not change its role, nor set anything beyond its transaction:\n  "
+            + "\n  ".join(faults),
+            why="Slony runs it on the subscribers in a function whose role is fixed, in a session that goes on.",
+            hint="Use SET LOCAL; instead of a change of role, ALTER … OWNER TO. Nothing was changed.",
         )
 
 
-def _outlasts(statement: Statement) -> bool:
+def _is_unfit(statement: Statement) -> bool:
+    if statement.begins("SET", "LOCAL", "ROLE") or statement.begins("SET", "LOCAL", "SESSION"):
+        return True
     if statement.begins("SET"):
         return statement.tokens[1:2] == () or statement.tokens[1] not in _FOR_THE_TRANSACTION
     return statement.begins("RESET") or statement.begins("DISCARD")
