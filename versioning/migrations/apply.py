@@ -42,11 +42,12 @@ def _apply(node: Node, patches: Sequence[Patch], session: Session) -> None:
     fresh = session.fresh[node.name]
     connection.execute(fresh.encode())
     with connection.transaction():
-        for patch in patches:
-            connection.execute(ledger.begin_text(patch, session.origin).encode())
+        begins = [ledger.begin_text(patch, session.origin) for patch in patches]
+        connection.execute(begins[0].encode())
+        for patch, following in zip(patches, [*begins[1:], ""], strict=True):
             run_patch(connection, patch)
             # The patch may have changed role, search_path or timeouts, which are no business of the next one.
-            connection.execute(f"{fresh};\n{ledger.end_text(patch)}".encode())
+            connection.execute(f"{fresh};\n{ledger.end_text(patch)};\n{following}".encode())
 
 
 @contextmanager

@@ -118,7 +118,8 @@ def _make_plan(options: MigrateOptions, folder: Folder, cluster: Cluster, ledger
     planned = [one.patch for group in groups for one in group]
     raise_faults([fault for patch in planned for fault in find_faults(patch)])
     check_headers(planned, folder, cluster, ledgers)
-    left = tuple(one for one in pending if one.patch not in planned)
+    numbers = {patch.number for patch in planned}
+    left = tuple(one for one in pending if one.patch.number not in numbers)
     for one in left:
         if one.is_gap:
             _logger.warning(

@@ -120,7 +120,11 @@ def check_headers(planned: Sequence[Patch], folder: Folder, cluster: Cluster, le
     :raises SlateError: patches-refused: every such fault.
     """
     applied = _applied(folder, cluster, ledgers)
-    conflicts = {patch.number: patch.conflicts for patch in folder.patches}
+    # Who conflicts with a patch, whichever of the two says so.
+    conflicts: dict[Number, set[Number]] = {patch.number: set(patch.conflicts) for patch in folder.patches}
+    for patch in folder.patches:
+        for number in patch.conflicts:
+            conflicts.setdefault(number, set()).add(patch.number)
     faults: list[str] = []
     for patch in planned:
         faults += [
@@ -130,8 +134,7 @@ def check_headers(planned: Sequence[Patch], folder: Folder, cluster: Cluster, le
         ]
         faults += [
             f"{patch.path.name} conflicts with {label(number)}"
-            for number in sorted(applied)
-            if number in patch.conflicts or patch.number in conflicts.get(number, ())
+            for number in sorted(applied & conflicts.get(patch.number, set()))
         ]
         applied.add(patch.number)
     if faults:
