@@ -158,7 +158,8 @@ class Histories:
             self.run(f"ALTER TABLE t{int(trigger[1:]) % TABLES} {state} TRIGGER {trigger}")
 
     def drop_constraint(self) -> None:
-        constraint = self.any_of("SELECT conname FROM pg_constraint WHERE contype = 'c' AND conname ~ '^c' ORDER BY 1")
+        query = "SELECT conname FROM pg_constraint WHERE contype = 'c' AND conname ~ '^c[0-9]+$' ORDER BY 1"
+        constraint = self.any_of(query)
         if constraint:
             self.run(f"ALTER TABLE t{int(constraint[1:]) % TABLES} DROP CONSTRAINT {constraint}")
 
