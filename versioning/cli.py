@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from init_slate_db.core.verbs import Program, Verb
 from versioning.check import cli as check
 from versioning.check.options import PROGRAM
+from versioning.releases import cli as releases
 from versioning.snapshots import diff, history, install, prune, rollback, show, take
 
 COMMAND = Program(
@@ -26,6 +27,7 @@ COMMAND = Program(
         Verb("diff", "tell what has changed since a snapshot", diff.build_parser, diff.command),
         Verb("rollback", "go back to a snapshot without touching data", rollback.build_parser, rollback.command),
         Verb("prune", "remove old snapshots", prune.build_parser, prune.command),
+        releases.COMMAND,
     ),
 )
 

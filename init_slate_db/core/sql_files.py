@@ -47,6 +47,11 @@ def read_snapshot_objects() -> tuple[SqlObject, ...]:
     return _read_all({"pov"})
 
 
+def read_release_objects() -> tuple[SqlObject, ...]:
+    """What a database has in schema slate as soon as it has releases."""
+    return _read_all({"releases"})
+
+
 def read_object(kind: str, name: str) -> SqlObject:
     """One object.
 

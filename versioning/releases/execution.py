@@ -1,0 +1,104 @@
+"""Runs a release's statements, and tells where in which file one failed."""
+
+import logging
+import re
+
+import psycopg
+
+from init_slate_db.core.connection import Connection
+from init_slate_db.core.errors import SlateError
+from versioning.releases.script import Script, Step
+from versioning.sql_text import Token, read_tokens
+
+_logger = logging.getLogger(__name__)
+
+_IN_BLOCK = re.compile(r"inline_code_block line ([0-9]+)")
+# The transaction gets its number first: age() counts from it then.
+_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('slate.release', 0)), pg_current_xact_id()"
+# What begins a session's own work anew, whatever ran in it.
+_RESET = "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path = pg_catalog, pg_temp"
+
+
+def prepare_session(connection: Connection) -> None:
+    """Makes the session one that reads files of UTF-8 as they were read here."""
+    connection.execute("SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on")
+    connection.add_notice_handler(_tell)
+
+
+def take_turn(connection: Connection) -> None:
+    """Keeps others out until the transaction ends.
+
+    :raises SlateError: releases-busy: another run is at work.
+    """
+    row = connection.execute(_TURN).fetchone()
+    if not row or not row[0]:
+        raise SlateError(
+            "releases-busy",
+            "Another run works on the releases of this database.",
+            hint="Wait until it has ended, then run the command again.",
+        )
+
+
+def run_script(connection: Connection, script: Script) -> None:
+    """Runs all statements in the caller's transaction, then makes the session what it was.
+
+    :raises SlateError: sources-failed, with file and line.
+    """
+    cursor = connection.cursor()
+    for step in script.steps:
+        run_step(cursor, step)
+    try:
+        # What is checked at the end of the transaction is checked here, where the error can still be told.
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except psycopg.Error as error:
+        raise _failure(script.steps[-1], script.steps[-1].line, error) from error
+    reset(connection)
+
+
+def reset(connection: Connection) -> None:
+    """Takes back the roles and the search_path that a script has set."""
+    connection.execute(_RESET)
+
+
+def run_step(cursor: "psycopg.Cursor[tuple[object, ...]]", step: Step) -> None:
+    """Runs one statement.
+
+    :raises SlateError: sources-failed, with file and line.
+    """
+    try:
+        cursor.execute(step.text.encode())
+    except psycopg.Error as error:
+        if error.sqlstate is None or error.sqlstate.startswith(("57P", "08")):
+            raise
+        raise _failure(step, line_of(step, error), error) from error
+
+
+def line_of(step: Step, error: psycopg.Error) -> int:
+    """The line of the step's file that the server complains of: that of the statement where it does not say more."""
+    if error.diag.statement_position:
+        return step.first_line + step.text.count("\n", 0, int(error.diag.statement_position) - 1)
+    in_block = _IN_BLOCK.findall(error.diag.context or "")
+    block = _block(step) if in_block else None
+    return block.line + int(in_block[-1]) - 1 if block else step.line
+
+
+def _block(step: Step) -> Token | None:
+    """The body of a DO."""
+    tokens = read_tokens(step.text, step.first_line)
+    return next((token for token in tokens if token.kind in ("string", "dollar string")), None)
+
+
+def _failure(step: Step, line: int, error: psycopg.Error) -> SlateError:
+    message = error.diag.message_primary or str(error)
+    detail = f"\n  {error.diag.message_detail}" if error.diag.message_detail else ""
+    return SlateError(
+        "sources-failed",
+        f"{step.source.path}, line {line}: {message} (SQLSTATE {error.sqlstate}).",
+        why=f"{step.source.line(line)}{detail}",
+        hint=error.diag.message_hint or "Nothing was changed. Mend the file, then run the command again.",
+    )
+
+
+def _tell(diagnostic: psycopg.errors.Diagnostic) -> None:
+    level = logging.WARNING if diagnostic.severity_nonlocalized == "WARNING" else logging.DEBUG
+    _logger.log(level, "%s", diagnostic.message_primary)
