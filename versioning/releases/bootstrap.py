@@ -12,7 +12,6 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.releases import create as creating
 from versioning.releases import dependents, landing, template
 from versioning.releases import options as own
 from versioning.releases.execution import run_script, take_turn
@@ -80,7 +79,7 @@ def bootstrap(options: Options) -> ExitStatus:
     """
     plan = make_plan(options.folder, options.target.schema, None, keep_public=options.keep_public, keep_strings=True)
     dry_run = options.agreement.dry_run
-    consent = creating.script_consent(options.agreement, options.target)
+    consent = own.script_consent(options.agreement, options.target)
     with own.opened(options.target, f"make {plan.schema}") as reached:
         contents = _contents(reached.connection, plan.schema)
         built = dependents.find_objects(reached.connection, plan.schema) if contents else []

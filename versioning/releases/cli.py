@@ -1,7 +1,7 @@
 """The verb release, which has verbs of its own."""
 
 from init_slate_db.core.verbs import Program, Verb
-from versioning.releases import bootstrap, create
+from versioning.releases import activate, bootstrap, create, diff, listing, restore, retire, testing
 from versioning.releases.options import PROGRAM
 
 COMMAND = Program(
@@ -14,6 +14,18 @@ COMMAND = Program(
     (
         Verb("create", "create a version from a folder of files", create.build_parser, create.command),
         Verb("bootstrap", "for development: make the schema anew", bootstrap.build_parser, bootstrap.command),
+        Verb("list", "tell the versions, and whether they are called", listing.build_parser, listing.command),
+        Verb("diff", "tell what changed from one version to another", diff.build_parser, diff.command),
+        Verb("activate", "set the search_path of a role or the database", activate.build_parser, activate.command),
+        Verb(
+            "rollback",
+            "set the search_path from before the last activation",
+            activate.build_rollback_parser,
+            activate.rollback_command,
+        ),
+        Verb("test", "run files of tests against a version", testing.build_parser, testing.command),
+        Verb("retire", "drop a version that nobody needs", retire.build_parser, retire.command),
+        Verb("restore", "bring a retired version back", restore.build_parser, restore.command),
     ),
     "API schemas side by side, by version",
 )

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.connection import Connection
-from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
@@ -88,7 +87,7 @@ def create(options: Options) -> ExitStatus:
         keep_strings=options.keep_strings,
     )
     dry_run = options.agreement.dry_run
-    consent = script_consent(options.agreement, options.target)
+    consent = own.script_consent(options.agreement, options.target)
     with own.opened(options.target, f"create {plan.schema}") as reached:
         findings = _look(reached.connection, plan)
         consent.tell_survey([*findings, *warnings_of(plan)])
@@ -105,11 +104,6 @@ def create(options: Options) -> ExitStatus:
     else:
         write_result(f"{place} has schema {plan.schema}: SET search_path TO {plan.schema}, public")
     return ExitStatus.DONE
-
-
-def script_consent(agreement: own.Agreement, target: own.Target) -> Consent:
-    """How the user agrees where the script is the result of a dry run: what goes before it is log."""
-    return Consent(agreement.yes or agreement.dry_run, target.address.connection.interactive)
 
 
 def warnings_of(plan: SchemaPlan) -> list[Finding]:

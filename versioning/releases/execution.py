@@ -20,9 +20,14 @@ _RESET = "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path = pg_ca
 
 
 def prepare_session(connection: Connection) -> None:
-    """Makes the session one that reads files of UTF-8 as they were read here."""
-    connection.execute("SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on")
+    """Makes the session one that reads files of UTF-8 as they were read here, and tells what the server remarks."""
+    read_as_here(connection)
     connection.add_notice_handler(_tell)
+
+
+def read_as_here(connection: Connection) -> None:
+    """Has the server read SQL as it was read here."""
+    connection.execute("SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on")
 
 
 def take_turn(connection: Connection) -> None:

@@ -180,5 +180,20 @@ def find_schema(connection: Connection, ledger: Ledger, named: str, base: str) -
     raise SlateError("release-missing", f"There is no release {named}.", hint=f"Releases of this database: {known}.")
 
 
+def find_live(connection: Connection, ledger: Ledger, named: str, base: str) -> str:
+    """The same, of a release whose schema is there.
+
+    :raises SlateError: release-missing: it was retired, too.
+    """
+    schema = find_schema(connection, ledger, named, base)
+    if _exists(connection, schema):
+        return schema
+    row = ledger.find(schema)
+    was = f"was retired on {row.retired_at:%Y-%m-%d}" if row and row.retired_at else "is gone: others dropped it"
+    raise SlateError(
+        "release-missing", f"{schema} {was}.", hint=f"slate-schema release restore {schema} brings it back."
+    )
+
+
 def _exists(connection: Connection, schema: str) -> bool:
     return connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).rowcount > 0

@@ -57,14 +57,24 @@ def build_parser(verb: str, usage: str, description: str, *examples: str) -> Opt
     return OptionParser(f"{PROGRAM} {verb}", usage, description, lines)
 
 
-def add_target_options(parser: OptionParser, schema: str, *, has_version: bool = True) -> None:
+def add_target_options(
+    parser: OptionParser, schema: str, *, has_version: bool = True, repeats_database: bool = False
+) -> None:
     """Adds where the releases are, and the options of all commands.
 
     :param schema: the help for --schema.
     :param has_version: whether --version shows that of the program.
+    :param repeats_database: whether --database may stand there more than once.
     """
     group = parser.add_argument_group("Where")
-    shared.value_option(group, "-d", "--database", metavar="NAME", help="the database [PGDATABASE, events]")
+    shared.value_option(
+        group,
+        "-d",
+        "--database",
+        metavar="NAME",
+        help="the database [PGDATABASE, events]",
+        repeatable=repeats_database,
+    )
     shared.value_option(group, "--schema", metavar="NAME", help=schema)
     shared.add_connection_options(parser)
     shared.add_common_options(parser, version=has_version)
@@ -85,7 +95,8 @@ def add_format_option(parser: OptionParser) -> None:
 
 def read_target(values: argparse.Namespace, faults: Faults) -> Target:
     connection = replace(shared.read_connection_options(values, faults), role="the server")
-    database = shared.read_text(values.database, "--database", faults)
+    named = values.database[-1:] if isinstance(values.database, list) else [values.database]
+    database = shared.read_text(named[0], "--database", faults) if named else None
     address = Address(connection, database or default_database(), overrides=database is not None)
     return Target(address, shared.read_text(values.schema, "--schema", faults))
 
@@ -134,6 +145,11 @@ def read_age(value: Any, option: str, faults: Faults) -> timedelta | None:
         faults.add(option, f'"{text}" is no age, such as 12h, 14d or 8w')
         return None
     return timedelta(**{_UNITS[match["unit"]]: int(match["number"])})
+
+
+def script_consent(agreement: Agreement, target: Target) -> Consent:
+    """How the user agrees where the script is the result of a dry run: what goes before it is log."""
+    return Consent(agreement.yes or agreement.dry_run, target.address.connection.interactive)
 
 
 def fault_of_length(schema: str) -> str:

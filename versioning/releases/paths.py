@@ -85,3 +85,10 @@ def set_path(connection: Connection, role: str | None, schemas: Sequence[str] | 
 def as_text(schemas: Sequence[str]) -> str:
     """A path for people."""
     return ", ".join(schemas)
+
+
+def effective(settings: Sequence[Setting], role: str) -> tuple[str, ...]:
+    """The schemas of the path that a session of the role begins with in this database, as far as settings say."""
+    order = [(role, True), (role, False), (None, True), (None, False)]
+    by_place = {(one.role, one.database is not None): one for one in settings}
+    return next((by_place[place].schemas for place in order if place in by_place), ())
