@@ -56,7 +56,7 @@ def run_script(connection: Connection, script: Script) -> None:
         # What is checked at the end of the transaction is checked here, where the error can still be told.
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     except psycopg.Error as error:
-        raise _failure(script.steps[-1], script.steps[-1].line, error) from error
+        raise _failure("At the end of all files", "", error) from error
     reset(connection)
 
 
@@ -75,7 +75,8 @@ def run_step(cursor: "psycopg.Cursor[tuple[object, ...]]", step: Step) -> None:
     except psycopg.Error as error:
         if error.sqlstate is None or error.sqlstate.startswith(("57P", "08")):
             raise
-        raise _failure(step, line_of(step, error), error) from error
+        line = line_of(step, error)
+        raise _failure(f"{step.source.path}, line {line}", step.source.line(line), error) from error
 
 
 def line_of(step: Step, error: psycopg.Error) -> int:
@@ -93,13 +94,13 @@ def _block(step: Step) -> Token | None:
     return next((token for token in tokens if token.kind in ("string", "dollar string")), None)
 
 
-def _failure(step: Step, line: int, error: psycopg.Error) -> SlateError:
+def _failure(place: str, text: str, error: psycopg.Error) -> SlateError:
+    """:param text: of the line that failed."""
     message = error.diag.message_primary or str(error)
-    detail = f"\n  {error.diag.message_detail}" if error.diag.message_detail else ""
     return SlateError(
         "sources-failed",
-        f"{step.source.path}, line {line}: {message} (SQLSTATE {error.sqlstate}).",
-        why=f"{step.source.line(line)}{detail}",
+        f"{place}: {message} (SQLSTATE {error.sqlstate}).",
+        why="\n  ".join(filter(None, [text, error.diag.message_detail])),
         hint=error.diag.message_hint or "Nothing was changed. Mend the file, then run the command again.",
     )
 

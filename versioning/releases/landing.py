@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
 
-_SHOWN = 20
+_SHOWN = 30
 
 # Catalogs whose objects lie in a schema, with the column that says in which.
 _IN_SCHEMAS = {

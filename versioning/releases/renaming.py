@@ -55,7 +55,7 @@ class Renaming:
         return [
             Leftover(token.line, "the code" if token.name else "a string")
             for token in read_tokens(body)
-            if token.name == self.base or (token.kind in (*_LITERALS, "unfinished") and self.mention(token.text))
+            if token.name == self.base or (token.kind in (*_LITERALS, "unfinished") and self.mention(_plain(token)))
         ]
 
     def mention(self, text: str) -> re.Match[str] | None:
@@ -102,6 +102,11 @@ def _language(code: Sequence[Token]) -> str:
         if previous.word == "language":
             return token.name or fold(token.text.strip("'"))
     return ""
+
+
+def _plain(token: Token) -> str:
+    """The text of a string without escapes, whose letters would seem to belong to a word: as long as before."""
+    return re.sub(r"\\.", "  ", token.text, flags=re.DOTALL) if token.text[0] in "eE" else token.text
 
 
 @dataclass
@@ -187,7 +192,7 @@ class _Walk:
         return opening + (text if token.kind == "dollar string" else text.replace("'", "''")) + closing
 
     def _note_leftover(self, token: Token, what: str) -> None:
-        if found := self.renaming.mention(token.text):
+        if found := self.renaming.mention(_plain(token)):
             self.leftovers.append(Leftover(token.line + token.text.count("\n", 0, found.start()), what))
 
     def _note(self, token: Token) -> None:
