@@ -9,6 +9,7 @@ from typing import Literal
 from versioning.check.facts import (
     EVENTS,
     ID,
+    RECOVERY,
     SCHEMA_PUBLIC,
     SCHEMA_SLATE,
     Facts,
@@ -139,7 +140,7 @@ def _appends(standing: Standing, function: Function) -> Reason | None:
     inside = _inside(standing, function)
     facts = standing.facts
     reasons = [_calls(standing, function), _inserts(inside, EVENTS)]
-    if SCHEMA_SLATE not in facts.owners:
+    if RECOVERY not in facts.owners:
         # The original's locks table id.
         return all_of(*reasons, _counts(inside), inside.has(ID, "UPDATE"))
     reasons.append(_takes_ids(inside))
@@ -272,7 +273,7 @@ def _restores(standing: Standing, function: Function) -> Reason | None:
         reasons.append(_calls(inside, one))
     for name in of_dblink:
         reasons.append(any_of(*(_calls(inside, one) for one in facts.functions if one.name == name)))
-    if SCHEMA_SLATE in facts.owners:
+    if RECOVERY in facts.owners:
         return all_of(*reasons, inside.owns(EVENTS))
     reads = _reads(inside, EVENTS, "id")
     return all_of(*reasons, reads, _inserts(inside, EVENTS))

@@ -6,7 +6,7 @@ from init_slate_db.core.connection import Connection
 from versioning.check.abilities import find_ways
 from versioning.check.catalog import read_facts
 from versioning.check.differences import find_differences
-from versioning.check.facts import SCHEMA_SLATE, Facts, Function
+from versioning.check.facts import RECOVERY, Facts, Function
 from versioning.check.mending import Difference
 from versioning.check.model import find_prefix, read_functions, read_model, table_type_of
 from versioning.check.report import Report
@@ -42,7 +42,7 @@ def _code(facts: Facts, kind: str) -> str:
     """Whose functions the database has."""
     if kind != "source":
         return "it has no functions of an event store"
-    if SCHEMA_SLATE not in facts.owners:
+    if RECOVERY not in facts.owners:
         return "its functions are the original's" if facts.function("public", "insert_events") else "no functions"
     expected = read_functions("source", facts)
     live = [facts.function(one.schema, one.name) for one in expected]

@@ -130,6 +130,8 @@ EVENTS = Thing("table", "public.events")
 ID = Thing("table", "public.id")
 SCHEMA_PUBLIC = Thing("schema", "public")
 SCHEMA_SLATE = Thing("schema", "slate")
+# Every source of ours has it. The schema alone is no sign: ledgers of releases lie there, too, in any database.
+RECOVERY = Thing("table", "slate.recovery")
 
 
 def database_thing(facts: Facts) -> Thing:

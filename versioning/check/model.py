@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from init_slate_db.core.creation.plan import fill_in, role_names
 from init_slate_db.core.sql_files import SqlObject, TableType, read_following_objects, read_objects_with_roles
-from versioning.check.facts import EVENTS, ID, SCHEMA_SLATE, Facts, Kind, Thing, database_thing
+from versioning.check.facts import EVENTS, ID, RECOVERY, Facts, Kind, Thing, database_thing
 
 _GRANT = re.compile(
     r"^GRANT (?P<privilege>[A-Z]+) ON (?P<kind>DATABASE|SCHEMA|TABLE|FUNCTION) (?P<name>[^;]+?) TO (?P<role>[^;]+);",
@@ -77,7 +77,7 @@ def table_type_of(facts: Facts) -> TableType | None:
     """Whether this is a source or a destination; None: neither."""
     if EVENTS not in facts.owners:
         return None
-    return "source" if ID in facts.owners or SCHEMA_SLATE in facts.owners else "destination"
+    return "source" if ID in facts.owners or RECOVERY in facts.owners else "destination"
 
 
 def find_prefix(facts: Facts) -> str:

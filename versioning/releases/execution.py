@@ -13,6 +13,7 @@ from versioning.sql_text import Token, read_tokens
 _logger = logging.getLogger(__name__)
 
 _IN_BLOCK = re.compile(r"inline_code_block line ([0-9]+)")
+_AS_HERE = "SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on; SET search_path = pg_catalog, pg_temp"
 # The transaction gets its number first: age() counts from it then.
 _TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('slate.release', 0)), pg_current_xact_id()"
 # What begins a session's own work anew, whatever ran in it.
@@ -26,8 +27,8 @@ def prepare_session(connection: Connection) -> None:
 
 
 def read_as_here(connection: Connection) -> None:
-    """Has the server read SQL as it was read here."""
-    connection.execute("SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on")
+    """Has the server read SQL as it was read here, and give every name outside of pg_catalog with its schema."""
+    connection.execute(_AS_HERE)
 
 
 def take_turn(connection: Connection) -> None:

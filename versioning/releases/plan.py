@@ -7,9 +7,15 @@ from init_slate_db.core.errors import SlateError
 from versioning.releases.naming import Version, as_identifier
 from versioning.releases.options import fault_of_length
 from versioning.releases.renaming import Renaming
-from versioning.releases.script import Script, describe, read_script, refuse_leftovers
+from versioning.releases.script import Script, Step, describe, read_script, refuse_leftovers
 from versioning.releases.sources import Source, digest, read_sources
 from versioning.releases.template import Api, read_api
+
+# PostgreSQL gives everybody the right to call a function that is made.
+_CLOSING = """
+RESET ROLE;
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA {schema} FROM PUBLIC;
+"""
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,11 @@ def make_plan(
     if not keep_strings:
         refuse_leftovers(script, api.base)
     warnings = tuple(describe(source, leftover, api.base) for source, leftover in script.leftovers)
-    if not keep_public:
-        script = Script((*script.steps, *_closing(target).steps), script.leftovers)
+    opening = () if api.templated else _added(f"SET search_path TO {as_identifier(target)}, public;\n")
+    closing = () if keep_public else _added(_CLOSING.format(schema=as_identifier(target)))
+    script = Script((*opening, *script.steps, *closing), script.leftovers)
     return SchemaPlan(api, target, renaming, script, digest(sources), len(sources), warnings)
 
 
-def _closing(schema: str) -> Script:
-    """What takes from everybody the right to call the functions, which PostgreSQL gives with each of them."""
-    name = as_identifier(schema)
-    text = f"RESET ROLE;\nREVOKE EXECUTE ON ALL ROUTINES IN SCHEMA {name} FROM PUBLIC;\n"
-    return read_script([Source("added to the files", text)])
+def _added(text: str) -> tuple[Step, ...]:
+    return read_script([Source("added to the files", text)]).steps

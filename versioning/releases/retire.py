@@ -91,7 +91,8 @@ def retire(options: Options) -> ExitStatus:
         consent.tell_plan(
             [f"archive {schema} as a script, and try that", f"drop schema {schema}", "note it in the ledger"]
         )
-        consent.ask()
+        if not options.agreement.dry_run:
+            consent.ask()
         with connection.transaction(force_rollback=options.agreement.dry_run):
             take_turn(connection)
             reset(connection)
