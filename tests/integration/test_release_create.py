@@ -258,7 +258,10 @@ def test_grants_on_what_lies_elsewhere_are_no_objects_of_the_release(project: Pr
     with project.session() as session:
         session.execute("CREATE TABLE public.kept (a integer)")
         session.execute("CREATE FUNCTION public.old() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
-    grants = f"RESET ROLE; GRANT SELECT (a) ON public.kept TO {OWNER}; GRANT EXECUTE ON FUNCTION old() TO {OWNER};"
+    grants = (
+        f"RESET ROLE; GRANT USAGE ON SCHEMA public TO {OWNER}; GRANT SELECT (a) ON public.kept TO {OWNER};"
+        f" GRANT EXECUTE ON FUNCTION public.old() TO {OWNER};"
+    )
     project.create("1.0.0", files=FILES | {"40_more/10_grants.sql": grants})
 
 

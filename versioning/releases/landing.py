@@ -48,7 +48,8 @@ _OWN = """
 age(o.xmin) <= 0
 AND pg_xact_status((pg_current_xact_id()::text::bigint - age(o.xmin))::text::xid8) = 'in progress'
 """
-_FIRST_USER_OID = 16384
+# What initdb made, schema public among it, has lower numbers: rights on it may be granted.
+_OF_USERS = "o.oid >= 16384"
 
 Key = tuple[int, int, int]
 
@@ -62,15 +63,16 @@ class Standing:
 
 def look(connection: Connection) -> Standing:
     """What there is now."""
-    query = f"{_everything(f'o.oid >= {_FIRST_USER_OID}')} UNION ALL {_columns()}"
+    query = f"{_everything(_OF_USERS)} UNION ALL {_columns()}"
     rows = connection.execute(query.encode())
     return Standing({(catalog, oid, column): fingerprint for catalog, oid, column, _, fingerprint in rows})
 
 
 def find_elsewhere(connection: Connection, before: Standing, schema: str) -> list[str]:
     """What this transaction has made, or changed, outside of the schema since then, by kind and name."""
+    changed = f"{_everything(f'{_OF_USERS} AND {_OWN}')} UNION ALL {_columns()}"
     query = (
-        f"SELECT o.*, i.type || ' ' || i.identity FROM ({_everything(_OWN)} UNION ALL {_columns()}) AS o,"
+        f"SELECT o.*, i.type || ' ' || i.identity FROM ({changed}) AS o,"
         " LATERAL pg_identify_object(o.catalog::oid, o.objid::oid, o.part::integer) AS i ORDER BY 6"
     )
     found = {}
@@ -127,5 +129,5 @@ def _columns() -> str:
            'altered'
     FROM pg_catalog.pg_attribute AS o JOIN pg_class AS c ON c.oid = o.attrelid
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE o.attnum > 0 AND NOT o.attisdropped AND o.attacl IS NULL AND {_OWN}
+    WHERE o.attrelid >= 16384 AND o.attnum > 0 AND NOT o.attisdropped AND o.attacl IS NULL AND {_OWN}
     """

@@ -1,11 +1,9 @@
 """The options of the verbs of ``release``, and how they are read."""
 
 import argparse
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from logging import getLogger
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -23,8 +21,6 @@ PROGRAM = f"{SCHEMA_PROGRAM} release"
 Format = Literal["text", "json"]
 
 _FORMATS = ("text", "json")
-_AGE = re.compile(r"(?P<number>[0-9]{1,4})(?P<unit>[hdw])")
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 _logger = getLogger(__name__)
 
@@ -133,18 +129,6 @@ def read_new_version(value: Any, faults: Faults) -> Version:
     elif text and version is None:
         faults.add("--version", f'"{text}" is no version: three whole numbers, such as 1.0.0')
     return version or Version(0, 0, 0)
-
-
-def read_age(value: Any, option: str, faults: Faults) -> timedelta | None:
-    """An age: hours, days or weeks."""
-    text = shared.read_text(value, option, faults)
-    if text is None:
-        return None
-    match = _AGE.fullmatch(text)
-    if match is None:
-        faults.add(option, f'"{text}" is no age, such as 12h, 14d or 8w')
-        return None
-    return timedelta(**{_UNITS[match["unit"]]: int(match["number"])})
 
 
 def script_consent(agreement: Agreement, target: Target) -> Consent:

@@ -16,6 +16,7 @@ from versioning.releases import options as own
 from versioning.releases.execution import reset, take_turn
 from versioning.releases.ledger import Release
 from versioning.releases.listing import take_sample
+from versioning.snapshots.options import read_age
 
 _SHOWN = 10
 _UNUSED_FOR = timedelta(days=14)
@@ -64,7 +65,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
     options = Options(
         own.read_target(values, faults),
         own.read_named(values.named, "V", faults),
-        own.read_age(values.unused_for, "--unused-for", faults) or _UNUSED_FOR,
+        read_age(values.unused_for, "--unused-for", faults) or _UNUSED_FOR,
         values.calls_not_counted,
         own.read_agreement(values),
     )
