@@ -16,6 +16,7 @@ RECOVER = (sys.executable, "-m", "recovery", "--quiet")
 REPLICATE = (sys.executable, "-m", "replication", "--quiet")
 DIFF = (sys.executable, "-m", "recovery.diff", "--quiet")
 FOLLOW = (sys.executable, "-m", "replication", "follow", "--quiet")
+RELEASE = (sys.executable, "-m", "versioning", "release", "--quiet")
 # Characters of a failed program's output that are shown.
 LAST_WORDS = 2000
 

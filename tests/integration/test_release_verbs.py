@@ -180,7 +180,8 @@ def test_tests_are_run_against_a_version_and_rolled_back(project: Project, tmp_p
         tmp_path / "tests",
         {
             "10_good.sql": "BEGIN; SELECT plan(1); SELECT ok((proj_api.get_object(1)).name = 'one', 'name'); ROLLBACK;",
-            "20_rows.sql": "CREATE TABLE public.left_over ();\nSELECT true;\n\nSELECT x FROM (VALUES (true), (false)) AS v(x);",
+            "20_rows.sql": "CREATE TABLE public.left_over ();\nSELECT true;\n\n"
+            "SELECT x FROM unnest(ARRAY[true, false]) x;",
             "30_error.sql": "SELECT 1;\nSELECT get_object();",
             "40_tap.sql": "SELECT plan(2);\nSELECT ok(false, 'wrong');",
             "50_good.sql": "SELECT to_regclass('public.left_over') IS NULL",

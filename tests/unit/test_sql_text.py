@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from versioning.sql_text import read_statements, read_tokens
+from versioning.sql_text import read_chunks, read_statements, read_tokens
 
 # What quotes, comments and blocks are made of, so that these come together in every way.
 PIECES = st.sampled_from(
@@ -158,3 +158,17 @@ def test_a_long_text_takes_time_in_proportion() -> None:
     # A string of a million characters, and a comment of as many levels as one has: both of it in one go.
     text = "SELECT '" + "x''" * 300_000 + "'; " + "/*" * 10_000 + "*/" * 10_000
     assert [kind for kind, _ in kinds(text)] == ["name", "string", "symbol", "comment"]
+
+
+@given(TEXTS)
+@example("E'a'\n'b\\';'; c")
+@example("/* /* ; */ ; */ a; b")
+@example("a$$; b$$; $a$;$a$;")
+def test_chunks_are_the_text_and_end_where_a_token_is_a_semicolon(text: str) -> None:
+    chunks = list(read_chunks(text))
+    assert "".join(chunks) == text
+    ends = {token.offset for token in read_tokens(text) if token.text == ";"}
+    position = 0
+    for chunk in chunks[:-1]:
+        position += len(chunk)
+        assert position - 1 in ends

@@ -10,7 +10,7 @@ _BODIES = """
 SELECT p.proname::text, p.oid::regprocedure::text, l.lanname::text, p.prosrc, coalesce(p.proconfig::text, '')
 FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
 WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = %(schema)s)
-  AND strpos(lower(concat_ws(' ', p.prosrc, p.proconfig::text)), lower(%(base)s)) > 0
+  AND strpos(replace(lower(concat_ws(' ', p.prosrc, p.proconfig::text)), lower(%(schema)s), ''), lower(%(base)s)) > 0
 ORDER BY 2
 """
 

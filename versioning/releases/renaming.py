@@ -1,12 +1,12 @@
 """The schema's name in SQL becomes the versioned one, wherever it is meant, and nowhere else."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from versioning.releases.naming import as_identifier
-from versioning.sql_text import Statement, Token, fold, makes_routine, read_tokens
+from versioning.sql_text import Statement, Token, fold, makes_routine, read_chunks, read_tokens
 
 _LITERALS = ("string", "dollar string")
 _SQL_LANGUAGES = ("plpgsql", "sql")
@@ -57,6 +57,10 @@ class Renaming:
             for token in read_tokens(body)
             if token.name == self.base or (token.kind in (*_LITERALS, "unfinished") and self.mention(_plain(token)))
         ]
+
+    def may_mention(self, text: str) -> bool:
+        """Whether a text could have the name in it: quickly, and rather once too often."""
+        return self.base.lower() in text.lower() or '&"' in text
 
     def mention(self, text: str) -> re.Match[str] | None:
         """Where a text has the name as a word of its own."""
@@ -186,10 +190,19 @@ class _Walk:
             self._note_leftover(token, "a string with escapes, or of several parts")
             return token.text
         # What stands within a string that runs as SQL is a body too: nothing else will look at it.
-        inner = _Walk(self.renaming, tuple(read_tokens(content, token.line)), in_body=True, language=language)
-        text = inner.text()
-        self.leftovers += inner.leftovers
+        text = "".join(self._inner_chunks(content, token.line, language))
         return opening + (text if token.kind == "dollar string" else text.replace("'", "''")) + closing
+
+    def _inner_chunks(self, content: str, line: int, language: str) -> Iterator[str]:
+        """The statements of a body: what does not mention the name needs no closer look."""
+        for chunk in read_chunks(content):
+            if self.renaming.may_mention(chunk):
+                inner = _Walk(self.renaming, tuple(read_tokens(chunk, line)), in_body=True, language=language)
+                yield inner.text()
+                self.leftovers += inner.leftovers
+            else:
+                yield chunk
+            line += chunk.count("\n")
 
     def _note_leftover(self, token: Token, what: str) -> None:
         if found := self.renaming.mention(_plain(token)):
