@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 
 import psycopg
 
@@ -12,6 +13,8 @@ from versioning.sql_text import Token, read_tokens
 
 _logger = logging.getLogger(__name__)
 
+# Statements that are sent at once. Measured with 300 functions: one by one takes twice as long, and more gain nothing.
+_AT_ONCE = 50
 _IN_BLOCK = re.compile(r"inline_code_block line ([0-9]+)")
 _AS_HERE = "SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on; SET search_path = pg_catalog, pg_temp"
 # The transaction gets its number first: age() counts from it then.
@@ -50,15 +53,27 @@ def run_script(connection: Connection, script: Script) -> None:
 
     :raises SlateError: sources-failed, with file and line.
     """
-    cursor = connection.cursor()
-    for step in script.steps:
-        run_step(cursor, step)
+    for first in range(0, len(script.steps), _AT_ONCE):
+        _run_steps(connection, script.steps[first : first + _AT_ONCE])
     try:
         # What is checked at the end of the transaction is checked here, where the error can still be told.
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     except psycopg.Error as error:
         raise _failure("At the end of all files", "", error) from error
     reset(connection)
+
+
+def _run_steps(connection: Connection, steps: Sequence[Step]) -> None:
+    """Runs statements in one go; where one of them fails, again one by one, to see which it is."""
+    try:
+        with connection.transaction():
+            connection.execute("\n;\n".join(step.text for step in steps).encode())
+    except psycopg.Error as error:
+        if connection.closed or error.sqlstate is None or error.sqlstate.startswith(("57", "08")):
+            raise
+        cursor = connection.cursor()
+        for step in steps:
+            run_step(cursor, step)
 
 
 def reset(connection: Connection) -> None:
@@ -74,7 +89,7 @@ def run_step(cursor: "psycopg.Cursor[tuple[object, ...]]", step: Step) -> None:
     try:
         cursor.execute(step.text.encode())
     except psycopg.Error as error:
-        if error.sqlstate is None or error.sqlstate.startswith(("57P", "08")):
+        if error.sqlstate is None or error.sqlstate.startswith(("57", "08")):
             raise
         line = line_of(step, error)
         raise _failure(f"{step.source.path}, line {line}", step.source.line(line), error) from error
