@@ -7,12 +7,24 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from benchmarks import diff, follow, migrate, parts, recovery, replication, restore, scaling, startup, writers
+from benchmarks import (
+    diff,
+    follow,
+    migrate,
+    parts,
+    recovery,
+    releases,
+    replication,
+    restore,
+    scaling,
+    startup,
+    writers,
+)
 from benchmarks.comparison import Comparison
 from benchmarks.report import all_met, print_table
 from benchmarks.servers import running
 
-GROUPS = ("restore", "writers", "memory", "startup", "recover", "diff", "replicate", "follow", "migrate")
+GROUPS = ("restore", "writers", "memory", "startup", "recover", "diff", "replicate", "follow", "migrate", "release")
 SCALING = "scaling"
 SMALLEST = 1000
 
@@ -65,6 +77,8 @@ def main() -> int:
                 comparisons += follow.measure(servers, options.events, options.rounds)
             if "migrate" in groups:
                 comparisons += migrate.measure(servers, options.rounds)
+            if "release" in groups:
+                comparisons += releases.measure(servers, options.rounds)
     print_table(comparisons)
     return 0 if all_met(comparisons) else 1
 

@@ -17,6 +17,7 @@ REPLICATE = (sys.executable, "-m", "replication", "--quiet")
 DIFF = (sys.executable, "-m", "recovery.diff", "--quiet")
 FOLLOW = (sys.executable, "-m", "replication", "follow", "--quiet")
 MIGRATE = (sys.executable, "-m", "versioning", "migrate", "--quiet")
+RELEASE = (sys.executable, "-m", "versioning", "release", "--quiet")
 # Characters of a failed program's output that are shown.
 LAST_WORDS = 2000
 

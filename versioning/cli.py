@@ -6,6 +6,7 @@ from init_slate_db.core.verbs import Program, Verb
 from versioning.check import cli as check
 from versioning.check.options import PROGRAM
 from versioning.migrations import cli as migrations
+from versioning.releases import cli as releases
 from versioning.snapshots import diff, history, install, prune, rollback, show, take
 
 COMMAND = Program(
@@ -30,6 +31,7 @@ COMMAND = Program(
         Verb("prune", "remove old snapshots", prune.build_parser, prune.command),
         Verb("migrate", "apply patches from files", migrations.build_migrate_parser, migrations.migrate_command),
         Verb("status", "which patches every node has", migrations.build_status_parser, migrations.status_command),
+        releases.COMMAND,
     ),
 )
 

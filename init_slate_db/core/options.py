@@ -238,7 +238,11 @@ def _add_shared_connection_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--no-input", action="store_true", help="never ask for anything")
 
 
-def add_common_options(parser: argparse.ArgumentParser) -> None:
+def add_common_options(parser: argparse.ArgumentParser, *, version: bool = True) -> None:
+    """Adds what every command has.
+
+    :param version: whether --version shows the program's; not where a verb means another version.
+    """
     group = parser.add_argument_group("Output and help")
     value_option(group, "--log-format", metavar="FORMAT", help="text or json, on standard error (default text)")
     group.add_argument("-v", "--verbose", action="count", default=0, help="tell every step; -vv: with tracebacks")
@@ -247,7 +251,8 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         "--print-completion", metavar="SHELL", action=_PrintCompletion, help=f"print completion: {', '.join(_SHELLS)}"
     )
     completion.completions = _SHELLS  # type: ignore[attr-defined]
-    group.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version")
+    if version:
+        group.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version")
     group.add_argument("-h", "--help", action="help", help="show this help")
 
 

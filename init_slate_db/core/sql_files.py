@@ -52,6 +52,11 @@ def read_migration_objects() -> tuple[SqlObject, ...]:
     return _read_all({"migrations"})
 
 
+def read_release_objects() -> tuple[SqlObject, ...]:
+    """What a database has in schema slate as soon as it has releases."""
+    return _read_all({"releases"})
+
+
 def read_object(kind: str, name: str) -> SqlObject:
     """One object.
 

@@ -21,22 +21,39 @@ class Verb:
     build_parser: Callable[[], OptionParser]
     command: Callable[[argparse.Namespace, Faults, LogOptions], ExitStatus]
 
+    def main(self, arguments: Sequence[str]) -> int:
+        """Runs the verb with the other arguments and returns its exit status."""
+        faults = Faults()
+        values = self.build_parser().parse(arguments, faults)
+        log_options = shared.read_log_options(values, faults)
+        configure_logging(log_options)
+        return run(lambda: self.command(values, faults, log_options), log_options)
+
 
 @dataclass(frozen=True)
 class Program:
-    """A command of several verbs. examples: each on a line of its own, indented by two."""
+    """A command of several verbs. examples: each on a line of its own, indented by two.
 
-    name: str
+    It can be a verb of another one, whose name its own begins with. summary: a line for that one's overview.
+    """
+
+    full_name: str
     description: str
     examples: str
-    verbs: tuple[Verb, ...]
+    verbs: tuple["Verb | Program", ...]
+    summary: str = ""
 
-    def build_overview(self) -> OptionParser:
+    @property
+    def name(self) -> str:
+        """The last word of the full name."""
+        return self.full_name.rpartition(" ")[2]
+
+    def build_parser(self) -> OptionParser:
         """The parser of the command without a verb: for help and completion."""
-        parser = OptionParser(self.name, "VERB [options]", self.description, self.examples)
-        parsers = {f"{self.name} {verb.name}": verb.build_parser() for verb in self.verbs}
+        parser = OptionParser(self.full_name, "VERB [options]", self.description, self.examples)
+        parsers = {f"{self.full_name} {verb.name}": verb.build_parser() for verb in self.verbs}
         made: Any = lambda prog: parsers[prog]  # noqa: E731
-        group = parser.add_subparsers(title="Verbs", metavar="VERB", prog=self.name, parser_class=made)
+        group = parser.add_subparsers(title="Verbs", metavar="VERB", prog=self.full_name, parser_class=made)
         for verb in self.verbs:
             group.add_parser(verb.name, help=verb.summary)
         shared.add_common_options(parser)
@@ -48,11 +65,7 @@ class Program:
         if position is None:
             return self._without_verb(arguments)
         verb = next(one for one in self.verbs if one.name == arguments[position])
-        faults = Faults()
-        values = verb.build_parser().parse([*arguments[:position], *arguments[position + 1 :]], faults)
-        log_options = shared.read_log_options(values, faults)
-        configure_logging(log_options)
-        return run(lambda: verb.command(values, faults, log_options), log_options)
+        return verb.main([*arguments[:position], *arguments[position + 1 :]])
 
     def _find_verb(self, arguments: Sequence[str]) -> int | None:
         """Where the first argument stands that is neither an option nor an option's value, if that is a verb."""
@@ -63,7 +76,7 @@ class Program:
     def _without_verb(self, arguments: Sequence[str]) -> int:
         faults = Faults()
         # Help, version and completion end here.
-        values = self.build_overview().parse(_leading_options(arguments), faults)
+        values = self.build_parser().parse(_leading_options(arguments), faults)
         log_options = shared.read_log_options(values, faults)
         configure_logging(log_options)
 
@@ -74,7 +87,7 @@ class Program:
             # What stands there may be a connection string, or what a shell made of one.
             shown = f'"{stray}" is no verb' if stray.isalpha() else "a verb is needed"
             told.add("arguments", f"{shown}: one of {names}")
-            told.raise_any(self.name)
+            told.raise_any(self.full_name)
             return ExitStatus.BAD_OPTIONS
 
         return run(refuse, log_options)

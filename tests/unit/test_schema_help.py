@@ -13,6 +13,9 @@ from init_slate_db.core.errors import ExitStatus
 ENVIRONMENT = {"PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
 VERBS = ("check", "install", "snapshot", "history", "show", "diff", "rollback", "prune", "migrate", "status")
 SNAPSHOTS: dict[tuple[str, ...], str] = {(): "help-schema.txt"} | {(verb,): f"help-schema-{verb}.txt" for verb in VERBS}
+RELEASE_VERBS = ("create", "bootstrap", "list", "diff", "activate", "rollback", "test", "retire", "restore")
+SNAPSHOTS |= {("release",): "help-schema-release.txt"}
+SNAPSHOTS |= {("release", verb): f"help-schema-release-{verb}.txt" for verb in RELEASE_VERBS}
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -91,3 +94,19 @@ def test_status_needs_a_folder_and_takes_text_or_json() -> None:
     assert ended.returncode == ExitStatus.BAD_OPTIONS
     assert "DIRECTORY: is missing" in ended.stderr
     assert '--format: "xml" is not one of text, json' in ended.stderr
+
+
+def test_all_faults_of_the_options_of_a_release_are_told_at_once() -> None:
+    ended = run("release", "create", "nowhere", "--version", "1.0", "--schema=", "--port", "0")
+    assert ended.returncode == ExitStatus.BAD_OPTIONS
+    for fault in (
+        'FOLDER: "nowhere" is no folder',
+        '--version: "1.0" is no version: three whole numbers, such as 1.0.0',
+        "--schema: needs a value",
+        '--port: "0" is not a whole number from 1 to 65535',
+    ):
+        assert f"  {fault}\n" in ended.stderr
+    ended = run("release", "retire", "--unused-for", "soon")
+    assert "  V: is needed: a version such as 1.0.0" in ended.stderr
+    assert '  --unused-for: "soon" is no age' in ended.stderr
+    assert ended.stderr.endswith("  See slate-schema release retire --help.\n")

@@ -134,3 +134,39 @@ def test_completion_knows_verbs_and_their_options(shell: str, capsys: pytest.Cap
     script = capsys.readouterr().out
     for word in ("look", "listen", "deep", "log-format"):
         assert word in script
+
+
+INNER = Program(
+    "slate-test deep",
+    "Tests deeper.",
+    "  slate-test deep look",
+    (Verb("look", "looks", build_parser, command),),
+    "goes deep",
+)
+OUTER = Program("slate-test", "Tests verbs.", "  slate-test deep look", (*PROGRAM.verbs, INNER))
+
+
+@pytest.mark.parametrize("arguments", ["--host db1 deep look --at it", "deep --host db1 look --at it"])
+def test_a_verb_may_have_verbs_of_its_own(arguments: str) -> None:
+    assert OUTER.main(arguments.split()) == ExitStatus.DIFFERENT
+    assert (seen[0].host, seen[0].at) == ("db1", "it")
+
+
+def test_an_inner_verb_that_is_missing_is_told_with_the_inner_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert OUTER.main(["deep", "listen"]) == ExitStatus.BAD_OPTIONS
+    told = capsys.readouterr().err
+    assert '  arguments: "listen" is no verb: one of look\n' in told
+    assert told.endswith("  See slate-test deep --help.\n")
+
+
+def test_help_and_completion_know_the_inner_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, words in (
+        (["--help"], ["deep", "goes deep"]),
+        (["deep", "--help"], ["usage: slate-test deep VERB", "look", "looks"]),
+        (["deep", "look", "--help"], ["--at THING"]),
+        (["--print-completion", "bash"], ["deep", "look"]),
+    ):
+        with pytest.raises(SystemExit):
+            OUTER.main(arguments)
+        shown = capsys.readouterr().out
+        assert all(word in shown for word in words)
