@@ -8,9 +8,9 @@ import signal
 import sys
 from itertools import count
 
-import psycopg
-
 try:
+    import psycopg
+
     from recovery import cli
     from recovery.execution import Recovery
     from recovery.methods import copy
