@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 
 from init_slate_db.core.verbs import Program, Verb
-from versioning.check import cli as check
-from versioning.check.options import PROGRAM
-from versioning.migrations import cli as migrations
+from versioning import PROGRAM
 from versioning.releases import cli as releases
-from versioning.snapshots import diff, history, install, prune, rollback, show, take
 
 COMMAND = Program(
     PROGRAM,
@@ -19,18 +16,30 @@ COMMAND = Program(
   slate-schema rollback 3 --dry-run
   slate-schema migrate patches --node db1 --node db2 --all --yes""",
     (
-        Verb(
-            "check", "who could do what, and what differs from the model of --roles", check.build_parser, check.command
+        Verb.of_module(
+            "check", "who could do what, and what differs from the model of --roles", "versioning.check.cli"
         ),
-        Verb("install", "prepare a database for snapshots", install.build_parser, install.command),
-        Verb("snapshot", "take a snapshot of everything that is not data", take.build_parser, take.command),
-        Verb("history", "tell the snapshots", history.build_parser, history.command),
-        Verb("show", "tell the objects of a snapshot", show.build_parser, show.command),
-        Verb("diff", "tell what has changed since a snapshot", diff.build_parser, diff.command),
-        Verb("rollback", "go back to a snapshot without touching data", rollback.build_parser, rollback.command),
-        Verb("prune", "remove old snapshots", prune.build_parser, prune.command),
-        Verb("migrate", "apply patches from files", migrations.build_migrate_parser, migrations.migrate_command),
-        Verb("status", "which patches every node has", migrations.build_status_parser, migrations.status_command),
+        Verb.of_module("install", "prepare a database for snapshots", "versioning.snapshots.install"),
+        Verb.of_module("snapshot", "take a snapshot of everything that is not data", "versioning.snapshots.take"),
+        Verb.of_module("history", "tell the snapshots", "versioning.snapshots.history"),
+        Verb.of_module("show", "tell the objects of a snapshot", "versioning.snapshots.show"),
+        Verb.of_module("diff", "tell what has changed since a snapshot", "versioning.snapshots.diff"),
+        Verb.of_module("rollback", "go back to a snapshot without touching data", "versioning.snapshots.rollback"),
+        Verb.of_module("prune", "remove old snapshots", "versioning.snapshots.prune"),
+        Verb.of_module(
+            "migrate",
+            "apply patches from files",
+            "versioning.migrations.cli",
+            "build_migrate_parser",
+            "migrate_command",
+        ),
+        Verb.of_module(
+            "status",
+            "which patches every node has",
+            "versioning.migrations.cli",
+            "build_status_parser",
+            "status_command",
+        ),
         releases.COMMAND,
     ),
 )

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, Self
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.console import configure_logging
@@ -20,6 +21,20 @@ class Verb:
     summary: str
     build_parser: Callable[[], OptionParser]
     command: Callable[[argparse.Namespace, Faults, LogOptions], ExitStatus]
+
+    @classmethod
+    def of_module(
+        cls, name: str, summary: str, module: str, build_parser: str = "build_parser", command: str = "command"
+    ) -> Self:
+        """A verb whose two functions, by their names, are in a module that is imported when one of them is called."""
+
+        def imported(function: str) -> Callable[..., Any]:
+            def call(*values: Any) -> Any:
+                return getattr(import_module(module), function)(*values)
+
+            return call
+
+        return cls(name, summary, imported(build_parser), imported(command))
 
     def main(self, arguments: Sequence[str]) -> int:
         """Runs the verb with the other arguments and returns its exit status."""
@@ -49,10 +64,13 @@ class Program:
         return self.full_name.rpartition(" ")[2]
 
     def build_parser(self) -> OptionParser:
-        """The parser of the command without a verb: for help and completion."""
+        """The parser of the command without a verb, in which all verbs have their options: for completion."""
+        return self._build_parser({f"{self.full_name} {verb.name}": verb.build_parser for verb in self.verbs})
+
+    def _build_parser(self, parsers: dict[str, Callable[[], OptionParser]]) -> OptionParser:
+        """A parser whose verbs have those parsers, keyed by their full names, and else none with options."""
         parser = OptionParser(self.full_name, "VERB [options]", self.description, self.examples)
-        parsers = {f"{self.full_name} {verb.name}": verb.build_parser() for verb in self.verbs}
-        made: Any = lambda prog: parsers[prog]  # noqa: E731
+        made: Any = lambda prog: parsers[prog]() if prog in parsers else OptionParser(prog, "", "", "")  # noqa: E731
         group = parser.add_subparsers(title="Verbs", metavar="VERB", prog=self.full_name, parser_class=made)
         for verb in self.verbs:
             group.add_parser(verb.name, help=verb.summary)
@@ -75,15 +93,17 @@ class Program:
 
     def _without_verb(self, arguments: Sequence[str]) -> int:
         faults = Faults()
-        # Help, version and completion end here.
-        values = self.build_parser().parse(_leading_options(arguments), faults)
+        leading = _leading_options(arguments)
+        completes = any(argument.startswith("--print-completion") for argument in leading)
+        # Help, version and completion end here. Help is quick, since it imports no verb.
+        values = (self.build_parser() if completes else self._build_parser({})).parse(leading, faults)
         log_options = shared.read_log_options(values, faults)
         configure_logging(log_options)
 
         def refuse() -> ExitStatus:
             told = Faults()
             names = ", ".join(verb.name for verb in self.verbs)
-            stray = "".join(arguments[len(_leading_options(arguments)) :][:1])
+            stray = "".join(arguments[len(leading) :][:1])
             # What stands there may be a connection string, or what a shell made of one.
             shown = f'"{stray}" is no verb' if stray.isalpha() else "a verb is needed"
             told.add("arguments", f"{shown}: one of {names}")

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -24,8 +25,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 DATABASE = "writers"
 WRITERS = 50
-SECONDS = 20
-# The kill comes after half the time, and not before so many commits.
+# The kill comes after this time, and not before so many commits.
+SECONDS = 5
 COMMITS_BEFORE_KILL = 100
 # So few ids that many transactions go from one partition to the next, or through several.
 PARTITION_SIZE = 100
@@ -41,7 +42,7 @@ class Writer:
 
     server: Server
     number: int
-    deadline: float
+    stop: Event
     acknowledged: dict[str, list[str]] = field(default_factory=dict)
     unanswered: dict[str, list[str]] = field(default_factory=dict)
     rolled_back: set[str] = field(default_factory=set)
@@ -52,10 +53,10 @@ class Writer:
         self.names = (f"{self.number}-{count}" for count in itertools.count(1))
 
     def run(self) -> None:
-        while time.monotonic() < self.deadline:
+        while not self.stop.is_set():
             try:
                 with self.connected() as connection:
-                    while time.monotonic() < self.deadline:
+                    while not self.stop.is_set():
                         self.transact(connection)
             except psycopg.OperationalError:
                 # The server was killed, or is not yet up again.
@@ -176,21 +177,30 @@ def outcome(request: pytest.FixtureRequest, server_directory: Path) -> Iterator[
 
 def run_writers(server: Server) -> Outcome:
     start = time.monotonic()
-    writers = [Writer(server, number, start + SECONDS) for number in range(1, WRITERS + 1)]
+    stop = Event()
+    writers = [Writer(server, number, stop) for number in range(1, WRITERS + 1)]
 
-    def commits() -> int:
-        return sum(len(writer.acknowledged) for writer in writers)
+    def commits() -> list[int]:
+        return [len(writer.acknowledged) for writer in writers]
 
     with ThreadPoolExecutor(WRITERS) as executor:
         futures = [executor.submit(writer.run) for writer in writers]
-        wait_for(
-            lambda: time.monotonic() > start + SECONDS / 2 and commits() >= COMMITS_BEFORE_KILL,
-            "the middle of the run",
-            seconds=SECONDS,
-        )
-        server.kill()
-        before_kill = commits()
-        server.restart()
+        try:
+            wait_for(
+                lambda: time.monotonic() > start + SECONDS and all(commits()) and sum(commits()) >= COMMITS_BEFORE_KILL,
+                "commits of all writers",
+                seconds=60,
+            )
+            server.kill()
+            before_kill = commits()
+            server.restart()
+            wait_for(
+                lambda: all(later > earlier for earlier, later in zip(before_kill, commits(), strict=True)),
+                "every writer to commit after the kill",
+                seconds=60,
+            )
+        finally:
+            stop.set()
     for future in futures:
         future.result()
     with server.connect(DATABASE) as connection:
@@ -198,7 +208,7 @@ def run_writers(server: Server) -> Outcome:
         events = [Stored(*row) for row in rows]
         next_ids = [row[0] for row in connection.execute("SELECT id FROM id")]
         partitions = connection.execute("SELECT FROM pg_inherits WHERE inhparent = 'events'::regclass").rowcount
-    return Outcome(writers, before_kill, events, next_ids, partitions)
+    return Outcome(writers, sum(before_kill), events, next_ids, partitions)
 
 
 def test_every_writer_committed_before_and_after_the_kill(outcome: Outcome) -> None:

@@ -11,7 +11,8 @@ from init_slate_db.core.addresses import Address, default_database
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.check.options import PROGRAM, Format, Options
+from versioning import PROGRAM
+from versioning.check.options import Format, Options
 
 _FORMATS = ("text", "json")
 _EXAMPLES = """\

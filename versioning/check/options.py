@@ -5,8 +5,6 @@ from typing import Literal
 
 from init_slate_db.core.addresses import Address
 
-PROGRAM = "slate-schema"
-
 Format = Literal["text", "json"]
 
 

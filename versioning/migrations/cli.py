@@ -9,7 +9,7 @@ from init_slate_db.core import options as shared
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import MISSING, Faults, LogOptions, OptionParser
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.migrations.cluster import LockPatience
 from versioning.migrations.concurrent import Truth
 from versioning.migrations.options import Format, MigrateOptions, StatusOptions

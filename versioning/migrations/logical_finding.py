@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from init_slate_db.core.addresses import Reached, reach
 from init_slate_db.core.connection import Connection, connect_now, server_errors
 from init_slate_db.core.errors import SlateError
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.migrations import ledger
 from versioning.migrations.cluster import Cluster, Node
 from versioning.migrations.logical import Follower, LogicalCluster

@@ -13,7 +13,7 @@ from init_slate_db.core.addresses import Address, Reached, reach
 from init_slate_db.core.connection import Connection, connect_now, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.migrations.cluster import Cluster, LockPatience, Node, Origin, Session
 from versioning.migrations.clusters import find_cluster
 from versioning.migrations.masking import mask

@@ -12,7 +12,7 @@ from psycopg import pq
 
 from init_slate_db.core.conninfo import Parameters
 from init_slate_db.core.errors import SlateError
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.migrations import ledger
 from versioning.migrations.cluster import LockPatience, Origin
 from versioning.migrations.patches import Patch

@@ -9,7 +9,7 @@ from init_slate_db.core.connection import connect_now, server_errors
 from init_slate_db.core.conninfo import describe
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import Faults
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.migrations.cluster import Cluster, Node
 from versioning.migrations.slony import SlonyCluster
 from versioning.migrations.slony_nodes import Catalog, read_clusters, read_local_node

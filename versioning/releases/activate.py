@@ -11,7 +11,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import MISSING, Faults, LogOptions, OptionParser
-from versioning.releases import activation, ledger, paths, shadows
+from versioning.releases import NAME, activation, ledger, paths, shadows
 from versioning.releases import options as own
 from versioning.releases.activation import Activation
 from versioning.releases.execution import take_turn
@@ -82,14 +82,14 @@ def _read(values: argparse.Namespace, faults: Faults, named: str) -> Options:
 def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
     """Runs activate."""
     options = _read(values, faults, own.read_named(values.named, "V", faults))
-    faults.raise_any(f"{own.PROGRAM} activate")
+    faults.raise_any(f"{NAME} activate")
     return activate(options)
 
 
 def rollback_command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
     """Runs rollback."""
     options = _read(values, faults, "")
-    faults.raise_any(f"{own.PROGRAM} rollback")
+    faults.raise_any(f"{NAME} rollback")
     return roll_back(options)
 
 
@@ -195,7 +195,7 @@ def _last(connection: Connection, known: ledger.Ledger, role: str | None) -> Act
         raise SlateError(
             "nothing-to-roll-back",
             f"No activation for {paths.describe_owner(role)} is left to be rolled back.",
-            hint=f"{own.PROGRAM} list shows whose search_path names which release.",
+            hint=f"{NAME} list shows whose search_path names which release.",
         )
     _expect(connection, role, found.path_after)
     return found
@@ -209,7 +209,7 @@ def _expect(connection: Connection, role: str | None, path: str | None) -> None:
             "path-changed",
             f"The search_path of {paths.describe_owner(role)} is {current or 'not set'}, not {path or 'unset'}:"
             " somebody else has changed it.",
-            hint=f"Set it by hand, or by {own.PROGRAM} activate. Nothing was changed.",
+            hint=f"Set it by hand, or by {NAME} activate. Nothing was changed.",
         )
 
 

@@ -12,7 +12,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.releases import dependents, landing, template
+from versioning.releases import NAME, dependents, landing, template
 from versioning.releases import options as own
 from versioning.releases.execution import run_script, take_turn
 from versioning.releases.plan import SchemaPlan, make_plan
@@ -68,7 +68,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
         values.cascade,
         values.keep_public,
     )
-    faults.raise_any(f"{own.PROGRAM} bootstrap")
+    faults.raise_any(f"{NAME} bootstrap")
     return bootstrap(options)
 
 

@@ -12,7 +12,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.releases import bodies, calls, landing, ledger, template
+from versioning.releases import NAME, bodies, calls, landing, ledger, template
 from versioning.releases import options as own
 from versioning.releases.execution import run_script, take_turn
 from versioning.releases.naming import Version
@@ -70,7 +70,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
         values.keep_public,
         values.keep_strings,
     )
-    faults.raise_any(f"{own.PROGRAM} create")
+    faults.raise_any(f"{NAME} create")
     return create(options)
 
 
@@ -124,7 +124,7 @@ def _freedom(connection: Connection, known: ledger.Ledger, schema: str) -> Findi
     """Whether the version is still to be had."""
     row = known.find(schema)
     if row and row.retired_at:
-        hint = f"{own.PROGRAM} restore {schema} brings it back; else choose a new version."
+        hint = f"{NAME} restore {schema} brings it back; else choose a new version."
         return _taken(f"{schema} was retired on {row.retired_at:%Y-%m-%d}", hint)
     if schema in ledger.read_schemas(connection):
         return _taken(f"schema {schema} exists", "A version never changes once it is created. Choose a new one.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.releases import contents, ledger
+from versioning.releases import NAME, contents, ledger
 from versioning.releases import options as own
 from versioning.releases.comparison import Difference, compare
 
@@ -50,7 +50,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
         own.read_named(values.new, "V2", faults),
         own.read_format(values, faults),
     )
-    faults.raise_any(f"{own.PROGRAM} diff")
+    faults.raise_any(f"{NAME} diff")
     return diff(options)
 
 

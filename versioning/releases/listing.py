@@ -15,7 +15,7 @@ from init_slate_db.core.connection import Connection
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.releases import calls, ledger, paths
+from versioning.releases import NAME, calls, ledger, paths
 from versioning.releases import options as own
 from versioning.releases.calls import Usage
 from versioning.releases.naming import split
@@ -95,7 +95,7 @@ def build_parser() -> OptionParser:
 def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
     """Runs the verb."""
     options = Options(own.read_target(values, faults), values.all, own.read_format(values, faults))
-    faults.raise_any(f"{own.PROGRAM} list")
+    faults.raise_any(f"{NAME} list")
     return tell(options)
 
 

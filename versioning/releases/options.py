@@ -13,11 +13,11 @@ from init_slate_db.core.addresses import Address, Reached, default_database, rea
 from init_slate_db.core.connection import server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.options import Faults, OptionParser
-from versioning.check.options import PROGRAM as SCHEMA_PROGRAM
+from versioning import PROGRAM
+from versioning.releases import NAME
 from versioning.releases.execution import prepare_session
 from versioning.releases.naming import LONGEST, Version, read_version
 
-PROGRAM = f"{SCHEMA_PROGRAM} release"
 Format = Literal["text", "json"]
 
 _FORMATS = ("text", "json")
@@ -49,8 +49,8 @@ def build_parser(verb: str, usage: str, description: str, *examples: str) -> Opt
 
     :param examples: the words behind the verb.
     """
-    lines = "\n".join(f"  {PROGRAM} {verb} {example}".rstrip() for example in examples)
-    return OptionParser(f"{PROGRAM} {verb}", usage, description, lines)
+    lines = "\n".join(f"  {NAME} {verb} {example}".rstrip() for example in examples)
+    return OptionParser(f"{NAME} {verb}", usage, description, lines)
 
 
 def add_target_options(
@@ -116,7 +116,7 @@ def read_folder(value: str | None, faults: Faults) -> Path:
 def read_named(value: str | None, name: str, faults: Faults) -> str:
     """A release, by its version or its schema's name."""
     if not value:
-        faults.add(name, f"is needed: a version such as 1.0.0, or a schema's name; {PROGRAM} list shows them")
+        faults.add(name, f"is needed: a version such as 1.0.0, or a schema's name; {NAME} list shows them")
     return value or ""
 
 

@@ -8,7 +8,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.releases import archive, calls, landing, ledger, paths
+from versioning.releases import NAME, archive, calls, landing, ledger, paths
 from versioning.releases import options as own
 from versioning.releases.execution import take_turn
 from versioning.releases.ledger import Release
@@ -42,7 +42,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
     options = Options(
         own.read_target(values, faults), own.read_named(values.named, "V", faults), own.read_agreement(values)
     )
-    faults.raise_any(f"{own.PROGRAM} restore")
+    faults.raise_any(f"{NAME} restore")
     return restore(options)
 
 

@@ -11,7 +11,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.releases import archive, calls, dependents, ledger
+from versioning.releases import NAME, archive, calls, dependents, ledger
 from versioning.releases import options as own
 from versioning.releases.execution import reset, take_turn
 from versioning.releases.ledger import Release
@@ -69,7 +69,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
         values.calls_not_counted,
         own.read_agreement(values),
     )
-    faults.raise_any(f"{own.PROGRAM} retire")
+    faults.raise_any(f"{NAME} retire")
     return retire(options)
 
 
@@ -106,7 +106,7 @@ def retire(options: Options) -> ExitStatus:
     if options.agreement.dry_run:
         write_result("Its archive was tried. Nothing was changed: --dry-run.")
     else:
-        write_result(f"{schema} is retired. {own.PROGRAM} restore {schema} brings it back.")
+        write_result(f"{schema} is retired. {NAME} restore {schema} brings it back.")
     return ExitStatus.DONE
 
 

@@ -12,7 +12,7 @@ from init_slate_db.core.connection import Connection
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.releases import ledger
+from versioning.releases import NAME, ledger
 from versioning.releases import options as own
 from versioning.releases.execution import read_as_here, run_step
 from versioning.releases.naming import split
@@ -64,7 +64,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
         own.read_folder(values.folder, faults),
         shared.read_text(values.role, "--role", faults),
     )
-    faults.raise_any(f"{own.PROGRAM} test")
+    faults.raise_any(f"{NAME} test")
     return test(options)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.errors import SlateError
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.snapshots.options import RollbackOptions
 from versioning.snapshots.patience import patiently
 from versioning.snapshots.store import Command, pov_errors, read_plan, take_turn

@@ -13,7 +13,7 @@ from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.findings import Finding, objections, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from init_slate_db.core.sql_files import read_snapshot_objects
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 
 _logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, default_database
 from init_slate_db.core.options import Faults, OptionParser
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 
 Format = Literal["text", "json"]
 

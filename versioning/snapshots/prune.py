@@ -11,7 +11,7 @@ from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import PruneOptions
 from versioning.snapshots.patience import ATTEMPTS, patiently

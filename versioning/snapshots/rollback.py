@@ -14,7 +14,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.execution import Done, go_back
 from versioning.snapshots.options import RollbackOptions

@@ -8,7 +8,7 @@ from itertools import groupby
 from init_slate_db.core import options as shared
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import ShowOptions
 from versioning.snapshots.rendering import Line, counted, object_lines, one_line, write_lines

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from init_slate_db.core.addresses import Address, Reached, reach
 from init_slate_db.core.connection import Connection, lift_timeouts, server_errors
 from init_slate_db.core.errors import SlateError
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 
 # What schema pov, or the server on its behalf, answers: SQLSTATE and our code.
 _CODES = {

@@ -9,7 +9,7 @@ from init_slate_db.core.addresses import Reached
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.check.options import PROGRAM
+from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import TakeOptions
 from versioning.snapshots.patience import ATTEMPTS, patiently
