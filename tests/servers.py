@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from init_slate_db.core.embedded import SUPERUSER, Cluster, find_binaries, free_port
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-# No fsync: the tests kill processes, never machines. A short checkpoint-free life and small caches make starts quick.
+# No fsync: the tests kill processes, never machines. Small caches make starts quick; they may have to live in memory.
 SETTINGS = """
 fsync = off
 max_connections = 120

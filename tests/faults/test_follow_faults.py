@@ -9,11 +9,12 @@ from functools import partial
 import pytest
 
 from init_slate_db.core.errors import ExitStatus
+from tests.effort import moments
 from tests.recovery import address
 from tests.replication_follow import TRANSACTION, Network, Pair, Service, Watcher, Writer, open_pair
 from tests.servers import Server, wait_for
 
-FAULTS = 30
+FAULTS = moments(15, 30)
 # How many transactions pass at most from one fault to the next: some hit right after another, some in quiet following.
 LONGEST_PAUSE = 120
 

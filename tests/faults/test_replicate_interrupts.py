@@ -3,7 +3,6 @@
 Each test stops an add at some of its exchanges, completes it, then stops a remove at some of its own, and completes it.
 """
 
-import os
 import random
 import re
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from init_slate_db.core.errors import ExitStatus
 from tests import servers
 from tests.conftest import VERSIONS
+from tests.effort import EVERYTHING
 from tests.links import Pair, open_pair
 from tests.proxy import Proxy
 from tests.servers import Server, wait_for
@@ -28,10 +28,13 @@ SETTINGS = "wal_retrieve_retry_interval = 100ms\nlog_statement = none"
 ADD, REMOVE = range(1, 80), range(1, 16)
 _numbers = count(1)
 
+# All moments take longer than any other test.
+pytestmark = pytest.mark.timeout(7200 if EVERYTHING else 300)
+
 
 def draw(seed: str, exchanges: range, size: int) -> list[int]:
     """So many of the exchanges, always the same for a seed; SLATE_ALL_MOMENTS: all of them."""
-    if os.environ.get("SLATE_ALL_MOMENTS"):
+    if EVERYTHING:
         return list(exchanges)
     return sorted(random.Random(seed).sample(exchanges, size))
 
@@ -117,7 +120,7 @@ def again(pair: Pair) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "inside"])
 def test_what_kill_9_leaves_anywhere_another_run_completes(pair: Pair, moment: str) -> None:
-    pairs = [(a, a % 15 + 1) for a in draw(f"kill {moment}", ADD, 6)]
+    pairs = [(a, a % 15 + 1) for a in draw(f"kill {moment}", ADD, 3)]
     for in_add, in_remove in pairs:
         stop_with("kill", moment, in_add, pair, "add")
         complete_add(pair)
@@ -128,7 +131,7 @@ def test_what_kill_9_leaves_anywhere_another_run_completes(pair: Pair, moment: s
 
 @pytest.mark.parametrize("moment", ["before", "inside"])
 def test_after_ctrl_c_anywhere_one_line_says_truly_what_stands(pair: Pair, moment: str) -> None:
-    for in_add in draw(f"interrupt {moment}", ADD, 5):
+    for in_add in draw(f"interrupt {moment}", ADD, 3):
         status, told = stop_with("interrupt", moment, in_add, pair, "add")
         check_told(pair, status, told, [])
         complete_add(pair)
@@ -164,7 +167,7 @@ def check_told(pair: Pair, status: int, told: str, before: list[str]) -> None:
 
 
 def test_remove_straight_after_a_killed_add_leaves_nothing(pair: Pair) -> None:
-    for in_add in draw("remove after add", range(45, 75), 4):
+    for in_add in draw("remove after add", range(45, 75), 2):
         stop_with("kill", "inside", in_add, pair, "add")
         complete_remove(pair)
         again(pair)

@@ -26,7 +26,7 @@ from tests.servers import Server, start_standby, wait_for
 from tests.slate import create_database
 
 # A minute or more shows more; make test keeps it short.
-SECONDS = float(os.environ.get("SLATE_LOAD_SECONDS", "15"))
+SECONDS = float(os.environ.get("SLATE_LOAD_SECONDS", "10"))
 DATABASE = "loaded"
 # What is cut off is noticed within seconds, and tried again at once.
 SETTINGS = """
