@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from init_slate_db.core.verbs import Program, Verb
 from versioning import PROGRAM
+from versioning.archive.cli import COMMAND as ARCHIVE
 from versioning.releases import cli as releases
 
 COMMAND = Program(
@@ -41,6 +42,7 @@ COMMAND = Program(
             "status_command",
         ),
         releases.COMMAND,
+        ARCHIVE,
     ),
 )
 

@@ -57,6 +57,11 @@ def read_release_objects() -> tuple[SqlObject, ...]:
     return _read_all({"releases"})
 
 
+def read_archive_objects() -> tuple[SqlObject, ...]:
+    """The record, in schema slate, of what an archive's deployments did to a database."""
+    return _read_all({"archive"})
+
+
 def read_object(kind: str, name: str) -> SqlObject:
     """One object.
 

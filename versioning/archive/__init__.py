@@ -1,0 +1,1 @@
+"""The archive: every version of a schema on record, with the way from each to the next."""

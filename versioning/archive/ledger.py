@@ -1,0 +1,69 @@
+"""The record that a database has of itself: its version, and the deltas that led there."""
+
+from dataclasses import dataclass
+
+from init_slate_db import __version__
+from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.sql_files import read_archive_objects, read_object
+
+_IS_THERE = "SELECT to_regnamespace('slate') IS NOT NULL, to_regclass('slate.archive_version') IS NOT NULL"
+_VERSION = "SELECT version, since FROM slate.archive_version WHERE archive = %s"
+_DELTAS = "SELECT version, parent, digest FROM slate.archive_delta WHERE archive = %s ORDER BY position"
+_SET = """
+INSERT INTO slate.archive_version (archive, version, tool_version) VALUES (%s, %s, %s)
+ON CONFLICT (archive) DO UPDATE SET version = EXCLUDED.version, since = pg_catalog.clock_timestamp(),
+  role = SESSION_USER, tool_version = EXCLUDED.tool_version
+"""
+_ADD = "INSERT INTO slate.archive_delta (archive, version, parent, digest, tool_version) VALUES (%s, %s, %s, %s, %s)"
+_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('slate-schema archive', 0))"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One delta that was applied. parent: None: from nothing. digest: None: there was nothing to do."""
+
+    version: str
+    parent: str | None
+    digest: str | None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What is on record. version: None: nothing is, of this archive. since: an ISO timestamp in UTC."""
+
+    version: str | None
+    since: str = ""
+    deltas: tuple[Applied, ...] = ()
+
+
+def read(connection: Connection, archive: str) -> Ledger:
+    """Reads the record. Writes nothing."""
+    with server_errors("tell its version"):
+        row = connection.execute(_IS_THERE).fetchone()
+        if not row or not row[1]:
+            return Ledger(None)
+        found = connection.execute(_VERSION, (archive,)).fetchone()
+        if not found:
+            return Ledger(None)
+        deltas = [Applied(*entry) for entry in connection.execute(_DELTAS, (archive,))]
+        return Ledger(found[0], found[1].isoformat(timespec="seconds"), tuple(deltas))
+
+
+def write(connection: Connection, archive: str, version: str, applied: Applied | None) -> None:
+    """Sets the version, and adds a delta, in the open transaction. Makes the record where it is not there."""
+    row = connection.execute(_IS_THERE).fetchone()
+    assert row
+    has_schema, has_record = row
+    if not has_schema:
+        connection.execute(read_object("schema", "slate").sql.encode())
+    if not has_record:
+        for item in read_archive_objects():
+            connection.execute(item.sql.encode())
+    connection.execute(_SET, (archive, version, __version__))
+    if applied:
+        connection.execute(_ADD, (archive, applied.version, applied.parent, applied.digest, __version__))
+
+
+def take_turn(connection: Connection) -> None:
+    """Waits for other deployments to the database; until the transaction ends, none begins."""
+    connection.execute(_TURN)

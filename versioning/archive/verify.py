@@ -1,0 +1,156 @@
+"""The verb archive verify: every version is what is on record, and so is a live database."""
+
+import argparse
+import logging
+from dataclasses import dataclass, replace
+
+from init_slate_db.core import options as shared
+from init_slate_db.core.addresses import Address, Reached, reach, read_address
+from init_slate_db.core.console import write_result
+from init_slate_db.core.errors import ExitStatus, SlateError
+from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from versioning.archive import known, ledger
+from versioning.archive.ancestry import in_order
+from versioning.archive.folder import Archive, open_archive
+from versioning.archive.items import Difference, compare
+from versioning.archive.options import (
+    NAME,
+    Where,
+    add_archive_options,
+    add_scratch_option,
+    read_scratch,
+    read_where,
+    scratch_for,
+    tell,
+)
+from versioning.archive.proof import Workshop, look
+from versioning.archive.reading import tell_left_out
+from versioning.check.options import PROGRAM
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the verb. live: None: only the archive is looked at, on the server of the connection options."""
+
+    where: Where
+    live: Address | None
+    server: Address
+    scratch: Address | None
+
+
+def build_parser() -> OptionParser:
+    parser = OptionParser(
+        f"{NAME} verify",
+        "[DSN] [options]",
+        "Builds every version from its root by the deltas, in scratch databases, and compares it with its schema on"
+        " record; with a DSN, a live database with its version, too.",
+        f"""\
+  {NAME} verify
+  {NAME} verify postgresql://db1/events""",
+    )
+    parser.add_argument("live", nargs="?", metavar="DSN", help="a database: URI, key=value string or host")
+    add_archive_options(parser)
+    add_scratch_option(parser)
+    shared.add_connection_options(parser)
+    shared.add_common_options(parser)
+    return parser
+
+
+def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
+    """Runs the verb."""
+    connection = replace(shared.read_connection_options(values, faults), role="the server")
+    live = None if values.live is None else read_address(values.live, "DSN", connection, None, faults)
+    options = Options(
+        read_where(values, faults),
+        live,
+        Address(connection, "postgres"),
+        read_scratch(values, connection, faults),
+    )
+    faults.raise_any(f"{NAME} verify")
+    return verify(options)
+
+
+def verify(options: Options) -> ExitStatus:
+    """Builds and compares. Writes nothing but scratch databases.
+
+    :raises SlateError: archive-changed, delta-failed: a version cannot be built; drift: something differs.
+    """
+    archive = open_archive(options.where.folder, options.where.name)
+    archive.check_files()
+    place = options.live or (options.server if options.scratch is None else None)
+    reached = reach(place, PROGRAM) if place else None
+    try:
+        with scratch_for(reached, options.scratch) as made:
+            workshop = Workshop(archive, made)
+            wrong = _verify_versions(workshop)
+            if options.live and reached:
+                wrong += _verify_live(workshop, reached)
+    finally:
+        if reached:
+            reached.connection.close()
+    if wrong:
+        raise SlateError("drift", f"{wrong} differences were found.", hint="They are told above, + as it is.")
+    return ExitStatus.DONE
+
+
+def _verify_versions(workshop: Workshop) -> int:
+    """How many differences there are between versions on record and what the deltas lead to."""
+    archive = workshop.archive
+    parents = archive.parents
+    built: dict[str, str] = {}
+    waiting = {version: {one for one, above in parents.items() if version in above} for version in parents}
+    wrong, deltas = 0, 0
+    for version in in_order(parents):
+        for parent in parents[version]:
+            _logger.info("%s from %s", version, parent)
+            delta = archive.delta(version, parent)
+            result = workshop.apply(built[parent], delta, f"the delta from version {parent} to {version}")
+            wrong += _tell(
+                f"Version {version} by the delta from {parent}",
+                compare(workshop.description(version), workshop.look(result)),
+            )
+            deltas += 1
+            workshop.keep(built, version, result)
+            waiting[parent].discard(version)
+            if not waiting[parent]:
+                workshop.release(built.pop(parent), parent)
+        if not parents[version]:
+            built[version] = workshop.build(version)
+            workshop.description(version)
+    if not wrong:
+        write_result(
+            f"{len(parents)} versions and {deltas} deltas: each can be built, and is what is on record"
+            f" (PostgreSQL {workshop.scratch.version})."
+        )
+    return wrong
+
+
+def _verify_live(workshop: Workshop, reached: Reached) -> int:
+    """How many differences there are between the live database and its version."""
+    archive = workshop.archive
+    tell_left_out(reached.connection, reached.place)
+    record = ledger.read(reached.connection, archive.name)
+    if record.version is None:
+        raise not_on_record(archive, reached)
+    archive.insist_on(record.version)
+    known.note(archive, reached.place, record)
+    differences = compare(workshop.description(record.version), look(reached.connection, archive))
+    if not differences:
+        write_result(f"{reached.place} is version {record.version}, as on record.")
+    return _tell(f"{reached.place}, on record as version {record.version}", differences)
+
+
+def not_on_record(archive: Archive, reached: Reached) -> SlateError:
+    return SlateError(
+        "not-on-record",
+        f'{reached.place} has no version of archive "{archive.name}" on record.',
+        hint=f"Tell which one it has: {NAME} deploy DSN --from VERSION --to VERSION",
+    )
+
+
+def _tell(title: str, differences: list[Difference]) -> int:
+    if differences:
+        tell(title, differences)
+    return len(differences)
