@@ -1,18 +1,23 @@
 """Archives, and slate-schema archive as a user's shell runs it."""
 
+import io
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 
 from init_slate_db.core.errors import ExitStatus
 from tests import commands
 from tests.servers import Server
+from versioning.archive.cli import COMMAND as PROGRAM
 from versioning.archive.items import Description, compare
 from versioning.archive.reading import describe
 
@@ -108,14 +113,25 @@ class Project:
     def archive(
         self, *arguments: str, status: ExitStatus = ExitStatus.DONE, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
-        """Runs a verb, and insists on its exit status."""
-        ended = commands.run(
-            [*arguments, "--archive", str(self.folder)],
-            self.server.environment(PGDATABASE=self.database, **environment),
-            COMMAND,
-        )
-        assert ended.returncode == status, ended.stdout + ended.stderr
-        return ended
+        """Runs a verb, and insists on its exit status: in this process, which takes half the time."""
+        words = [*arguments, "--archive", str(self.folder)]
+        told, log = io.StringIO(), io.StringIO()
+        at_term = signal.getsignal(signal.SIGTERM)
+        with patch.dict(os.environ, self.environment(**environment), clear=True):
+            try:
+                with redirect_stdout(told), redirect_stderr(log):
+                    found = PROGRAM.main(words)
+            finally:
+                signal.signal(signal.SIGTERM, at_term)
+        assert found == status, told.getvalue() + log.getvalue()
+        return subprocess.CompletedProcess(words, found, told.getvalue(), log.getvalue())
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Starts a verb in a process of its own."""
+        return commands.start([*arguments, "--archive", str(self.folder)], self.environment(), COMMAND)
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        return self.server.environment(PGDATABASE=self.database, **changes)
 
     def do(self, *statements: str, database: str | None = None) -> None:
         """Runs statements in the developer's database, or in another one."""
@@ -130,9 +146,11 @@ class Project:
             file.write(f"{statements};\n")
 
     def push(self, version: str, statements: str = "", *options: str) -> None:
-        """Changes the database and puts it on record."""
-        if statements:
+        """Changes the database and puts it on record, with a delta where it is not the first version."""
+        if statements and (self.folder / NAME).exists() and any((self.folder / NAME).iterdir()):
             self.change(statements)
+        elif statements:
+            self.do(statements)
         self.archive("push", version, *options)
 
     @contextmanager

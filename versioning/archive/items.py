@@ -36,6 +36,12 @@ Description = Mapping[str, Item]
 """A schema: its items by identity. Only what was read from one server, or others of its version, can be compared."""
 
 
+_OF_WORDS = (
+    "collation", "column", "constraint", "default", "domain", "function", "index", "materialized view", "partition",
+    "policy", "rule", "statistics", "table", "trigger", "view",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Difference:
     """What differs in one item. wanted: as it ought to be; found: as it is. None: it is not there."""
@@ -52,6 +58,11 @@ class Difference:
         if self.wanted is None:
             return f"{self.identity} is not in the archive"
         return f"{self.identity} differs"
+
+    @property
+    def may_be_of_words(self) -> bool:
+        """Whether both may mean the same: what holds an expression may be printed in other words once it is read."""
+        return self.wanted is not None and self.found is not None and self.wanted.kind in _OF_WORDS
 
     def lines(self) -> Iterator[str]:
         """The DDL of both: + before what is only found, - before what is only wanted."""

@@ -9,10 +9,17 @@ from psycopg.pq import TransactionStatus
 from init_slate_db.core.connection import Connection, lift_timeouts, server_errors
 from init_slate_db.core.errors import SlateError
 from versioning.archive.folder import PARTITIONS, Archive
-from versioning.archive.items import Description, Item
+from versioning.archive.items import Description, Difference, Item
+from versioning.archive.items import compare as compare_texts
 from versioning.archive.reading import describe
 from versioning.archive.scratch import Scratch
+from versioning.archive.writing import write_schema
 
+_ONE_TRANSACTION = "Leave out BEGIN, COMMIT, ROLLBACK and what cannot run in a transaction, such as CONCURRENTLY."
+_AS_OWNER = (
+    "It runs as the owner of the database. Have what only a superuser may do come last, after SET LOCAL ROLE NONE, and"
+    " connect as one."
+)
 _TRANSACTION = "SELECT pg_current_xact_id()::text"
 
 
@@ -27,9 +34,38 @@ class Workshop:
 
     def description(self, version: str) -> Description:
         """What a version is on this server, by its schema file."""
-        if version not in self._descriptions:
-            self._descriptions[version] = self.look(self.build(version))
-        return self._descriptions[version]
+        sealed = self.archive.versions[version].schema
+        if sealed not in self._descriptions:
+            self._descriptions[sealed] = self.look(self.build(version))
+        return self._descriptions[sealed]
+
+    def compare(self, wanted: Description, found: Description) -> list[Difference]:
+        """What differs, and not in its words alone.
+
+        Of CHECK (status IN ('a', 'b')) on a varchar column, for one, a server prints what it prints otherwise once it
+        has read that. So where texts differ, each schema is made anew from what it prints, and those are compared.
+        """
+        differences = compare_texts(wanted, found)
+        if not any(one.may_be_of_words for one in differences):
+            return differences
+        one, other = self.anew(wanted), self.anew(found)
+        return [
+            each
+            for each in differences
+            if not each.may_be_of_words or one[each.identity].create != other[each.identity].create
+        ]
+
+    def anew(self, description: Description) -> Description:
+        """The same schema, made anew from its DDL; itself, where that does not make it."""
+        try:
+            name = self.build_text(write_schema(description), "a schema as DDL")
+        except SlateError as error:
+            if error.code not in ("archive-unfit", "delta-failed"):
+                raise
+            return description
+        made = self.look(name)
+        self.scratch.drop(name)
+        return made if made.keys() == description.keys() else description
 
     def build(self, version: str) -> str:
         """The scratch database with the schema of a version, by its schema file. Not to be changed."""
@@ -51,16 +87,10 @@ class Workshop:
         run(self.scratch.connect(name), delta, what)
         return name
 
-    def keep(self, built: dict[str, str], version: str, database: str) -> None:
-        """Keeps the first database that was built for a version, and drops others."""
-        if built.setdefault(version, database) != database:
-            self.scratch.drop(database)
-
-    def release(self, database: str, version: str) -> None:
-        """Drops what was built of a version, and is needed no longer."""
-        self.scratch.drop(database)
-        if (other := self._built.pop(version, database)) != database:
-            self.scratch.drop(other)
+    def release(self, version: str) -> None:
+        """Drops what was built of a version by its schema file; it can be built again."""
+        if name := self._built.pop(version, None):
+            self.scratch.drop(name)
 
     def look(self, database: str) -> Description:
         """What a scratch database has."""
@@ -119,7 +149,8 @@ def run_inside(connection: Connection, text: str, what: str) -> None:
     before = connection.execute(_TRANSACTION).fetchone()
     try:
         connection.execute("SET LOCAL search_path = public, pg_temp")
-        connection.execute(text.encode())
+        # Several statements cannot be prepared, however often the same ones run.
+        connection.execute(text.encode(), prepare=False)
     except psycopg.Error as error:
         raise _failure(error, text, what) from error
     is_open = connection.info.transaction_status == TransactionStatus.INTRANS
@@ -128,7 +159,7 @@ def run_inside(connection: Connection, text: str, what: str) -> None:
             "delta-refused",
             f"{what[:1].upper()}{what[1:]} ends its transaction.",
             why="What it did before that could not be taken back when something fails later.",
-            hint="Leave out BEGIN, COMMIT, ROLLBACK and what cannot run in a transaction, such as CONCURRENTLY.",
+            hint=_ONE_TRANSACTION,
         )
 
 
@@ -141,7 +172,11 @@ def _failure(error: psycopg.Error, text: str, what: str) -> SlateError:
     hint = error.diag.message_hint or ""
     if error.sqlstate == "42704" and "role" in str(error):
         hint = "Make the role first: CREATE ROLE … NOLOGIN."
-    if isinstance(error, psycopg.errors.LockNotAvailable):
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        hint = hint or _AS_OWNER
+    if isinstance(error, psycopg.errors.ActiveSqlTransaction):
+        code, hint = "delta-refused", _ONE_TRANSACTION
+    elif isinstance(error, psycopg.errors.LockNotAvailable):
         code = "lock-held"
     elif isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith("57P")):
         code = "connection-lost"

@@ -17,7 +17,7 @@ from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.archive import ledger
 from versioning.archive.ancestry import leaves
 from versioning.archive.folder import Archive, Version, digest, open_archive
-from versioning.archive.items import Description, compare
+from versioning.archive.items import Description
 from versioning.archive.options import (
     NAME,
     Where,
@@ -33,6 +33,7 @@ from versioning.archive.options import (
 )
 from versioning.archive.proof import Workshop, look
 from versioning.archive.reading import tell_left_out
+from versioning.archive.steps import act_as, find_owner
 from versioning.archive.writing import HEADER, write_schema
 from versioning.check.options import PROGRAM
 
@@ -115,32 +116,70 @@ def push(options: Options) -> ExitStatus:
     :raises SlateError: what blocks it; nothing was written then.
     """
     archive = open_archive(options.where.folder, options.where.name)
-    if options.version in archive.versions:
-        raise SlateError(
-            "version-exists",
-            f'Version "{options.version}" is on record already.',
-            why="What is on record never changes.",
-            hint="Name another version.",
-        )
     reached = reach(options.target, PROGRAM)
     with reached.connection:
         tell_left_out(reached.connection, reached.place)
         live = look(reached.connection, archive)
         record = ledger.read(reached.connection, archive.name)
+        if options.version in archive.versions:
+            return _complete(options, archive, reached, record.version, live)
         parents = choose_parents(archive, options.parents, record.version)
+        if not parents:
+            _refuse_delta_of_root(archive)
         with scratch_for(reached, options.scratch) as made:
             workshop = Workshop(archive, made)
             deltas = {parent: _prove_delta(workshop, parent, live, is_first=parent == parents[0]) for parent in parents}
-            text = _prove_schema(workshop, deltas, live, options.version or "?")
+            text = _prove_schema(workshop, deltas, live)
         if options.check or options.version is None:
             write_result(f"A push of {reached.place} would not be blocked.")
             return ExitStatus.DONE
         sealed = _seal(archive, options.version, deltas, text, reached)
         if record.version is not None:
-            with server_errors("set its version"), reached.connection.transaction():
-                ledger.write(reached.connection, archive.name, options.version, None)
+            _set_version(reached, archive, options.version)
     _tell_sealed(sealed, options.version)
     return ExitStatus.DONE
+
+
+def _set_version(reached: Reached, archive: Archive, version: str) -> None:
+    with server_errors("set its version"), reached.connection.transaction():
+        act_as(reached.connection, find_owner(reached))
+        ledger.write(reached.connection, archive.name, version, None)
+
+
+def _complete(
+    options: Options, archive: Archive, reached: Reached, recorded: str | None, live: Description
+) -> ExitStatus:
+    """What is left of a push that was interrupted when the archive was written, and the database's record was not.
+
+    :raises SlateError: version-exists: it is none.
+    """
+    version = options.version or ""
+    if recorded in archive.versions[version].parents and not options.check:
+        with scratch_for(reached, options.scratch) as made:
+            workshop = Workshop(archive, made)
+            is_same = not workshop.compare(workshop.description(version), live)
+        if is_same:
+            _set_version(reached, archive, version)
+            write_result(f"{version} was on record; now {reached.place} says so, too.")
+            return ExitStatus.DONE
+    raise SlateError(
+        "version-exists",
+        f'Version "{version}" is on record already.',
+        why="What is on record never changes.",
+        hint="Name another version.",
+    )
+
+
+def _refuse_delta_of_root(archive: Archive) -> None:
+    """:raises SlateError: delta-refused: there is a pending delta, which would stay, and block the next push."""
+    pending = archive.pending_file("", is_first=True)
+    if pending.exists() and pending.read_bytes().strip():
+        raise SlateError(
+            "delta-refused",
+            f"{pending} leads nowhere: this is the first version.",
+            why="A delta leads from a version to the next. Of the first one the whole schema is on record.",
+            hint="Take the file away.",
+        )
 
 
 def choose_parents(archive: Archive, named: Sequence[str], recorded: str | None) -> tuple[str, ...]:
@@ -174,7 +213,7 @@ def _prove_delta(workshop: Workshop, parent: str, live: Description, *, is_first
     archive = workshop.archive
     pending = archive.pending_file(parent, is_first=is_first)
     text = _read_pending(pending, archive, parent)
-    differences = compare(workshop.description(parent), live)
+    differences = workshop.compare(workshop.description(parent), live)
     if not text:
         if not differences:
             return None
@@ -192,7 +231,7 @@ def _prove_delta(workshop: Workshop, parent: str, live: Description, *, is_first
             hint="Change what follows such a line where it is not what you want; then take the line out.",
         )
     result = workshop.apply(workshop.build(parent), text, f"{pending}")
-    left = compare(live, workshop.look(result))
+    left = workshop.compare(live, workshop.look(result))
     if left:
         tell(f"Where {pending} leads from version {parent} (+), and the database (-)", left)
         raise SlateError(
@@ -219,7 +258,7 @@ def _read_pending(path: Path, archive: Archive, parent: str) -> str:
     return text
 
 
-def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Description, version: str) -> str:
+def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Description) -> str:
     """The schema as DDL; that of a parent where it is the same.
 
     :raises SlateError: archive-unfit: it cannot be made by DDL that we can write.
@@ -227,9 +266,8 @@ def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Descr
     for parent, delta in deltas.items():
         if delta is None:
             return workshop.archive.schema(parent)
-    text = HEADER.format(version=version) + write_schema(live)
     try:
-        differences = compare(live, workshop.look(workshop.build_text(text, "the schema of the database as DDL")))
+        made = workshop.look(workshop.build_text(write_schema(live), "the schema of the database as DDL"))
     except SlateError as error:
         if error.code != "delta-failed":
             raise
@@ -239,6 +277,7 @@ def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Descr
             why=error.why,
             hint=error.hint,
         ) from error
+    differences = workshop.compare(live, made)
     if differences:
         tell("What the archive would make of the database (+), and the database (-)", differences)
         raise SlateError(
@@ -246,7 +285,8 @@ def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Descr
             f"The archive cannot hold the schema of the database: {differences[0].title}.",
             why=f"{len(differences)} differences remain after it is made anew.",
         )
-    return text
+    # In the words of what was made: the same from each database that has the schema.
+    return HEADER + write_schema(made)
 
 
 def _seal(archive: Archive, version: str, deltas: dict[str, str | None], text: str, reached: Reached) -> Archive:

@@ -140,13 +140,19 @@ class _Reader:
 
     def _order_partitions(self) -> None:
         """A table becomes a partition when it has the indexes and constraints that it shares with its parent."""
+        inside: dict[str, list[Item]] = {}
+        for item in self._items.values():
+            if item.kind in ("constraint", "index"):
+                inside.setdefault(item.inside, []).append(item)
         for partition in [item for item in self._items.values() if item.kind == "partition"]:
             child, parent = f"table {partition.facts['child']}", f"table {partition.facts['parent']}"
-            for item in list(self._items.values()):
-                is_check = item.kind == "constraint" and item.facts.get("type") == "c"
-                is_index = item.kind == "index" or item.facts.get("type") in ("p", "u", "x")
-                if (item.inside == child and (is_check or is_index)) or (item.inside == parent and is_check):
-                    self._need(partition.identity, item.identity)
+            of_child = [one.identity for one in inside.get(child, ()) if one.facts.get("type") != "f"]
+            checks = [one.identity for one in inside.get(parent, ()) if one.facts.get("type") == "c"]
+            self._need(partition.identity, *of_child, *checks)
+            for index in inside.get(parent, ()):
+                # One that not all partitions have (CREATE INDEX ON ONLY) would be given to those that come later.
+                if index.facts.get("valid") is False:
+                    self._need(index.identity, partition.identity)
 
     def _order_owned_sequences(self) -> None:
         """An owned sequence has the owner of its table, and goes to another one with it."""

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import server_errors
+from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.creation.plan import quote_name
 from init_slate_db.core.errors import SlateError
 from versioning.archive import ledger
 from versioning.archive.ancestry import find_path, find_root, leaves
 from versioning.archive.folder import Archive
-from versioning.archive.items import compare
 from versioning.archive.ledger import Applied, Ledger
 from versioning.archive.options import tell
 from versioning.archive.proof import Workshop, begin_anew, look, run_inside
@@ -162,12 +161,11 @@ def _take_inside(workshop: Workshop, reached: Reached, step: Step, owner: str | 
             hint="Run the command again.",
         )
     connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{lock_timeout}ms",))
-    if owner is not None:
-        connection.execute(f"SET LOCAL ROLE {quote_name(owner)}".encode())
+    act_as(connection, owner)
     what = f"the delta from version {step.parent} to {step.version}" if step.parent else f"version {step.version}"
     run_inside(connection, step.text, what)
     connection.execute("RESET ROLE")
-    differences = compare(workshop.description(step.version), look(connection, archive))
+    differences = workshop.compare(workshop.description(step.version), look(connection, archive))
     if differences:
         tell(f"{reached.place} after {what} (+), and the archive (-)", differences)
         raise SlateError(
@@ -176,4 +174,12 @@ def _take_inside(workshop: Workshop, reached: Reached, step: Step, owner: str | 
             why="It was undone.",
         )
     applied = None if step.parent == step.version else Applied(step.version, step.parent, step.digest)
+    # As what it makes: its owner may be the one who deploys next time.
+    act_as(connection, owner)
     ledger.write(connection, archive.name, step.version, applied)
+
+
+def act_as(connection: Connection, owner: str | None) -> None:
+    """Takes the role, until the open transaction ends. None: the connection's own is it."""
+    if owner is not None:
+        connection.execute(f"SET LOCAL ROLE {quote_name(owner)}".encode())

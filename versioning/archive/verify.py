@@ -12,7 +12,7 @@ from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.archive import known, ledger
 from versioning.archive.ancestry import in_order
 from versioning.archive.folder import Archive, open_archive
-from versioning.archive.items import Difference, compare
+from versioning.archive.items import Difference
 from versioning.archive.options import (
     NAME,
     Where,
@@ -100,31 +100,41 @@ def _verify_versions(workshop: Workshop) -> int:
     archive = workshop.archive
     parents = archive.parents
     built: dict[str, str] = {}
-    waiting = {version: {one for one, above in parents.items() if version in above} for version in parents}
-    wrong, deltas = 0, 0
+    children = {version: {one for one, above in parents.items() if version in above} for version in parents}
+    wrong = 0
     for version in in_order(parents):
+        if not parents[version]:
+            built[version] = workshop.build_text(archive.schema(version), f"the schema of version {version}")
         for parent in parents[version]:
             _logger.info("%s from %s", version, parent)
-            delta = archive.delta(version, parent)
-            result = workshop.apply(built[parent], delta, f"the delta from version {parent} to {version}")
-            wrong += _tell(
-                f"Version {version} by the delta from {parent}",
-                compare(workshop.description(version), workshop.look(result)),
-            )
-            deltas += 1
-            workshop.keep(built, version, result)
-            waiting[parent].discard(version)
-            if not waiting[parent]:
-                workshop.release(built.pop(parent), parent)
-        if not parents[version]:
-            built[version] = workshop.build(version)
-            workshop.description(version)
+            wrong += _verify_delta(workshop, version, parent, built)
+            children[parent].discard(version)
+        workshop.release(version)
+        for done in [one for one in built if not children[one]]:
+            workshop.scratch.drop(built.pop(done))
+    deltas = sum(len(above) for above in parents.values())
     if not wrong:
         write_result(
             f"{len(parents)} versions and {deltas} deltas: each can be built, and is what is on record"
             f" (PostgreSQL {workshop.scratch.version})."
         )
     return wrong
+
+
+def _verify_delta(workshop: Workshop, version: str, parent: str, built: dict[str, str]) -> int:
+    """How many differences there are between a version on record and where a delta leads.
+
+    :param built: by version, the scratch databases that deltas have made; of each the first is kept.
+    """
+    delta = workshop.archive.delta(version, parent)
+    result = workshop.apply(built[parent], delta, f"the delta from version {parent} to {version}")
+    found = _tell(
+        f"Version {version} by the delta from {parent}",
+        workshop.compare(workshop.description(version), workshop.look(result)),
+    )
+    if built.setdefault(version, result) != result:
+        workshop.scratch.drop(result)
+    return found
 
 
 def _verify_live(workshop: Workshop, reached: Reached) -> int:
@@ -136,7 +146,7 @@ def _verify_live(workshop: Workshop, reached: Reached) -> int:
         raise not_on_record(archive, reached)
     archive.insist_on(record.version)
     known.note(archive, reached.place, record)
-    differences = compare(workshop.description(record.version), look(reached.connection, archive))
+    differences = workshop.compare(workshop.description(record.version), look(reached.connection, archive))
     if not differences:
         write_result(f"{reached.place} is version {record.version}, as on record.")
     return _tell(f"{reached.place}, on record as version {record.version}", differences)

@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush
 from init_slate_db.core.errors import SlateError
 from versioning.archive.items import Description, Item
 
-HEADER = "-- The schema of version {version}. Its digest is on record: write changes into deltas, not here.\n"
+HEADER = "-- A schema on record, by its digest: write changes into deltas, not here.\n"
 
 # Code may name what is only made after it, and comes as it was stored, whatever search_path it is to run under.
 PREAMBLE = "SET LOCAL check_function_bodies = false;\nSET LOCAL search_path = '';\n"

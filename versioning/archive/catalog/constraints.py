@@ -7,7 +7,8 @@ _IDENTITY_OF_INDEX = "coalesce('constraint ' || {t}.name || '.' || quote_ident({
 # An index that is not valid, of CREATE INDEX CONCURRENTLY that was cut short, is as good as none.
 INDEXES = f"""{COMMON}
 SELECT 'pg_class'::regclass::oid, x.oid, 0, 'index', x.name, 'INDEX ' || x.name, pg_get_indexdef(x.oid) || ';',
-  'DROP INDEX ' || x.name || ';', NULL::oid, t.identity, ARRAY[t.identity], '{{}}'::jsonb
+  'DROP INDEX ' || x.name || ';', NULL::oid, t.identity, ARRAY[t.identity],
+  jsonb_build_object('valid', i.indisvalid)
 FROM pg_index AS i JOIN relation AS x ON x.oid = i.indexrelid JOIN relation AS t ON t.oid = i.indrelid
 WHERE (i.indisvalid OR x.relkind = 'I')
   AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = x.oid AND k.contype IN ('p', 'u', 'x'))
