@@ -13,7 +13,7 @@ from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.archive import known, ledger
 from versioning.archive.folder import open_archive
-from versioning.archive.items import Description, compare
+from versioning.archive.items import compare
 from versioning.archive.ledger import Ledger
 from versioning.archive.options import (
     NAME,
@@ -178,7 +178,7 @@ def _find_start(workshop: Workshop, reached: Reached, record: Ledger, named: str
         )
     if version is None:
         # Extensions may be there: not everyone who may deploy may make them.
-        if any(not one.identity.startswith("extension ") for one in compare(_nothing(workshop), live)):
+        if any(not one.identity.startswith("extension ") for one in compare(workshop.sketch("", "nothing"), live)):
             raise not_on_record(archive, reached)
         return None
     archive.insist_on(version)
@@ -192,11 +192,3 @@ def _find_start(workshop: Workshop, reached: Reached, record: Ledger, named: str
             hint="Undo that, or push it as a version of its own.",
         )
     return version
-
-
-def _nothing(workshop: Workshop) -> Description:
-    """What an empty database has."""
-    name = workshop.scratch.make()
-    found = workshop.look(name)
-    workshop.scratch.drop(name)
-    return found

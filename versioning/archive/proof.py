@@ -25,19 +25,31 @@ _TRANSACTION = "SELECT pg_current_xact_id()::text"
 
 @dataclass
 class Workshop:
-    """Builds versions of an archive in scratch databases, each once."""
+    """Builds versions of an archive in scratch databases."""
 
     archive: Archive
     scratch: Scratch
-    _built: dict[str, str] = field(default_factory=dict)
+    _blank: str = ""
     _descriptions: dict[str, Description] = field(default_factory=dict)
 
     def description(self, version: str) -> Description:
         """What a version is on this server, by its schema file."""
         sealed = self.archive.versions[version].schema
         if sealed not in self._descriptions:
-            self._descriptions[sealed] = self.look(self.build(version))
+            self._descriptions[sealed] = self.sketch(self.archive.schema(version), f"the schema of version {version}")
         return self._descriptions[sealed]
+
+    def sketch(self, text: str, what: str) -> Description:
+        """What DDL makes of an empty database.
+
+        It is rolled back, so that one database serves for all: to make and to drop one costs the server a checkpoint.
+        """
+        self._blank = self._blank or self.scratch.make()
+        connection = self.scratch.connect(self._blank)
+        begin_anew(connection)
+        with server_errors(f"carry out {what}"), connection.transaction(force_rollback=True):
+            run_inside(connection, text, what)
+            return look(connection, self.archive)
 
     def compare(self, wanted: Description, found: Description) -> list[Difference]:
         """What differs, and not in its words alone.
@@ -58,43 +70,28 @@ class Workshop:
     def anew(self, description: Description) -> Description:
         """The same schema, made anew from its DDL; itself, where that does not make it."""
         try:
-            name = self.build_text(write_schema(description), "a schema as DDL")
+            made = self.sketch(write_schema(description), "a schema as DDL")
         except SlateError as error:
             if error.code not in ("archive-unfit", "delta-failed"):
                 raise
             return description
-        made = self.look(name)
-        self.scratch.drop(name)
         return made if made.keys() == description.keys() else description
 
     def build(self, version: str) -> str:
-        """The scratch database with the schema of a version, by its schema file. Not to be changed."""
-        if version not in self._built:
-            name = self.scratch.make()
-            run(self.scratch.connect(name), self.archive.schema(version), f"the schema of version {version}")
-            self._built[version] = name
-        return self._built[version]
-
-    def build_text(self, text: str, what: str) -> str:
-        """A new scratch database with the schema in a text."""
+        """A new scratch database with the schema of a version, by its schema file."""
         name = self.scratch.make()
-        run(self.scratch.connect(name), text, what)
+        run(self.scratch.connect(name), self.archive.schema(version), f"the schema of version {version}")
         return name
 
-    def apply(self, database: str, delta: str, what: str) -> str:
-        """A new scratch database: a copy of another one after a delta."""
-        name = self.scratch.make(database)
-        run(self.scratch.connect(name), delta, what)
-        return name
+    def copy(self, database: str) -> str:
+        """A new scratch database: a copy of another one."""
+        return self.scratch.make(database)
 
-    def release(self, version: str) -> None:
-        """Drops what was built of a version by its schema file; it can be built again."""
-        if name := self._built.pop(version, None):
-            self.scratch.drop(name)
-
-    def look(self, database: str) -> Description:
-        """What a scratch database has."""
-        return look(self.scratch.connect(database), self.archive)
+    def apply(self, database: str, delta: str, what: str) -> Description:
+        """What a scratch database has after a delta."""
+        connection = self.scratch.connect(database)
+        run(connection, delta, what)
+        return look(connection, self.archive)
 
 
 def look(connection: Connection, archive: Archive) -> Description:

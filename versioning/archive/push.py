@@ -230,8 +230,9 @@ def _prove_delta(workshop: Workshop, parent: str, live: Description, *, is_first
             why=found.group().strip(),
             hint="Change what follows such a line where it is not what you want; then take the line out.",
         )
-    result = workshop.apply(workshop.build(parent), text, f"{pending}")
-    left = workshop.compare(live, workshop.look(result))
+    database = workshop.build(parent)
+    left = workshop.compare(live, workshop.apply(database, text, f"{pending}"))
+    workshop.scratch.drop(database)
     if left:
         tell(f"Where {pending} leads from version {parent} (+), and the database (-)", left)
         raise SlateError(
@@ -267,7 +268,7 @@ def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Descr
         if delta is None:
             return workshop.archive.schema(parent)
     try:
-        made = workshop.look(workshop.build_text(write_schema(live), "the schema of the database as DDL"))
+        made = workshop.sketch(write_schema(live), "the schema of the database as DDL")
     except SlateError as error:
         if error.code != "delta-failed":
             raise

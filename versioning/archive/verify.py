@@ -104,14 +104,17 @@ def _verify_versions(workshop: Workshop) -> int:
     wrong = 0
     for version in in_order(parents):
         if not parents[version]:
-            built[version] = workshop.build_text(archive.schema(version), f"the schema of version {version}")
+            built[version] = workshop.build(version)
         for parent in parents[version]:
             _logger.info("%s from %s", version, parent)
-            wrong += _verify_delta(workshop, version, parent, built)
             children[parent].discard(version)
-        workshop.release(version)
-        for done in [one for one in built if not children[one]]:
-            workshop.scratch.drop(built.pop(done))
+            # The last child goes on with its parent's database, so that a chain of versions needs but one.
+            database = workshop.copy(built[parent]) if children[parent] else built.pop(parent)
+            wrong += _verify_delta(workshop, version, parent, database)
+            if built.setdefault(version, database) != database:
+                workshop.scratch.drop(database)
+        if not children[version]:
+            workshop.scratch.drop(built.pop(version))
     deltas = sum(len(above) for above in parents.values())
     if not wrong:
         write_result(
@@ -121,20 +124,16 @@ def _verify_versions(workshop: Workshop) -> int:
     return wrong
 
 
-def _verify_delta(workshop: Workshop, version: str, parent: str, built: dict[str, str]) -> int:
+def _verify_delta(workshop: Workshop, version: str, parent: str, database: str) -> int:
     """How many differences there are between a version on record and where a delta leads.
 
-    :param built: by version, the scratch databases that deltas have made; of each the first is kept.
+    :param database: a scratch database with the parent; the delta is applied to it.
     """
     delta = workshop.archive.delta(version, parent)
-    result = workshop.apply(built[parent], delta, f"the delta from version {parent} to {version}")
-    found = _tell(
-        f"Version {version} by the delta from {parent}",
-        workshop.compare(workshop.description(version), workshop.look(result)),
+    found = workshop.apply(database, delta, f"the delta from version {parent} to {version}")
+    return _tell(
+        f"Version {version} by the delta from {parent}", workshop.compare(workshop.description(version), found)
     )
-    if built.setdefault(version, result) != result:
-        workshop.scratch.drop(result)
-    return found
 
 
 def _verify_live(workshop: Workshop, reached: Reached) -> int:
