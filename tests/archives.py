@@ -1,6 +1,7 @@
 """Archives, and slate-schema archive as a user's shell runs it."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -102,6 +103,17 @@ class Project:
     database: str
     folder: Path
 
+    def create(self) -> None:
+        """Makes the database, empty."""
+        prepare_roles(self.server)
+        with self.server.connect() as connection:
+            connection.execute(f'CREATE DATABASE "{self.database}" TEMPLATE template0'.encode())
+
+    def checksum(self, version: str) -> str:
+        """What is on record of a version's schema."""
+        record = json.loads((self.folder / f"{NAME}.json").read_text())
+        return str(record["versions"][version]["schema"])
+
     @property
     def pending(self) -> Path:
         return self.folder / f"{NAME}.deltas"
@@ -174,6 +186,14 @@ class Project:
 
     def has_same_schema(self, database: str) -> bool:
         return not compare(self.description(), self.description(database))
+
+
+def make_project(server: Server, database: str, folder: Path) -> Project:
+    """An empty database with an archive that has no versions yet."""
+    project = Project(server, database, folder / "db")
+    project.create()
+    project.archive("init", "--name", NAME)
+    return project
 
 
 def prepare_roles(server: Server) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from init_slate_db.core.errors import ExitStatus
-from tests.archives import EVERYTHING, NAME, Project, prepare_roles, scratch_databases
+from tests.archives import EVERYTHING, NAME, Project, make_project, scratch_databases
 from tests.servers import Server
 from versioning.archive.items import compare
 from versioning.archive.writing import write_schema
@@ -16,12 +16,7 @@ from versioning.archive.writing import write_schema
 @pytest.fixture
 def project(server: Server, name: str, tmp_path: Path) -> Iterator[Project]:
     """An empty database with an archive that has no versions yet."""
-    prepare_roles(server)
-    with server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
-    project = Project(server, name, tmp_path / "db")
-    project.archive("init", "--name", NAME)
-    yield project
+    yield make_project(server, name, tmp_path)
     assert not scratch_databases(server)
 
 

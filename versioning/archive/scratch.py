@@ -80,7 +80,7 @@ class Scratch:
         """Drops a scratch database."""
         self._close(name)
         with server_errors("drop a scratch database"):
-            self._patiently(f"DROP DATABASE IF EXISTS {name}")
+            self._patiently(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def drop_all(self) -> None:
         """Drops all of this run."""
@@ -157,7 +157,8 @@ def _drop_leftovers(server: Connection) -> None:
         if _key(name.removeprefix(PREFIX).partition("_")[0]) % 2**64 in held:
             continue
         try:
-            server.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+            # What a killed run was doing goes on at the server, maybe for long.
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
             _logger.info("Dropped %s, which an interrupted run had left.", name)
         except psycopg.Error as error:
             _logger.warning("%s, which an interrupted run has left, stays: %s", name, error.diag.message_primary)

@@ -91,7 +91,7 @@ def verify(options: Options) -> ExitStatus:
         if reached:
             reached.connection.close()
     if wrong:
-        raise SlateError("drift", f"{wrong} differences were found.", hint="They are told above, + as it is.")
+        raise SlateError("drift", f"{_count(wrong, 'difference')} found.", hint="Told above, with + as it is.")
     return ExitStatus.DONE
 
 
@@ -118,8 +118,8 @@ def _verify_versions(workshop: Workshop) -> int:
     deltas = sum(len(above) for above in parents.values())
     if not wrong:
         write_result(
-            f"{len(parents)} versions and {deltas} deltas: each can be built, and is what is on record"
-            f" (PostgreSQL {workshop.scratch.version})."
+            f"{_count(len(parents), 'version')} and {_count(deltas, 'delta')}: each can be built, and is what is on"
+            f" record (PostgreSQL {workshop.scratch.version})."
         )
     return wrong
 
@@ -157,6 +157,10 @@ def not_on_record(archive: Archive, reached: Reached) -> SlateError:
         f'{reached.place} has no version of archive "{archive.name}" on record.',
         hint=f"Tell which one it has: {NAME} deploy DSN --from VERSION --to VERSION",
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _tell(title: str, differences: list[Difference]) -> int:
