@@ -212,7 +212,7 @@ def _prove_delta(workshop: Workshop, parent: str, live: Description, *, is_first
     """
     archive = workshop.archive
     pending = archive.pending_file(parent, is_first=is_first)
-    text = _read_pending(pending, archive, parent)
+    text = read_pending(pending, archive, parent)
     differences = workshop.compare(workshop.description(parent), live)
     if not text:
         if not differences:
@@ -243,7 +243,7 @@ def _prove_delta(workshop: Workshop, parent: str, live: Description, *, is_first
     return text
 
 
-def _read_pending(path: Path, archive: Archive, parent: str) -> str:
+def read_pending(path: Path, archive: Archive, parent: str) -> str:
     """The text of the pending delta; "": there is none."""
     try:
         text = path.read_bytes().decode()
