@@ -55,11 +55,18 @@ LATERAL (SELECT {_IDENTITY_OF_INDEX.format(t="t", k="k", x="x")} AS attached,
   {_IDENTITY_OF_INDEX.format(t="pt", k="pk", x="px")} AS parent) AS o
 """
 
+# The server tells columns by their physical places, which are no part of a schema: here by their names.
 STATISTICS = f"""{COMMON}
 SELECT 'pg_statistic_ext'::regclass::oid, s.oid, 0, 'statistics', n.name || '.' || quote_ident(s.stxname),
-  format('STATISTICS %s.%I', n.name, s.stxname), pg_get_statisticsobjdef(s.oid) || ';',
+  format('STATISTICS %s.%I', n.name, s.stxname),
+  replace(pg_get_statisticsobjdef(s.oid), ' ON ' || shown || ' FROM ',
+    ' ON ' || coalesce(by_name, '') || substr(shown, coalesce(length(by_place), 0) + 1) || ' FROM ') || ';',
   format('DROP STATISTICS %s.%I;', n.name, s.stxname), s.stxowner, r.identity, {NOTHING}
-FROM pg_statistic_ext AS s JOIN namespace AS n ON n.oid = s.stxnamespace JOIN relation AS r ON r.oid = s.stxrelid
+FROM pg_statistic_ext AS s JOIN namespace AS n ON n.oid = s.stxnamespace JOIN relation AS r ON r.oid = s.stxrelid,
+LATERAL (SELECT pg_get_statisticsobjdef_columns(s.oid) AS shown,
+  string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS by_place,
+  string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C") AS by_name
+  FROM pg_attribute AS a WHERE a.attrelid = s.stxrelid AND a.attnum = ANY (s.stxkeys)) AS o
 """
 
 ALL = (INDEXES, CONSTRAINTS, DOMAIN_CONSTRAINTS, ATTACHED_INDEXES, STATISTICS)
