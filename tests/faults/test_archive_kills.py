@@ -203,6 +203,7 @@ def open_gate(server: Server) -> None:
 
 def test_ctrl_c_while_a_delta_waits_for_a_lock_leaves_the_version_before_it(gated: Project) -> None:
     gated.pending.unlink()
+    gated.do("DROP TABLE gated")
     gated.push("2", "CREATE TABLE b (id int); ALTER TABLE a ADD n int")
     with gated.live() as live, gated.server.connect(live) as connection:
         gated.archive("deploy", gated.dsn(live), "--to", "1", "--yes")

@@ -65,21 +65,29 @@ class Difference:
         return self.wanted is not None and self.found is not None and self.wanted.kind in _OF_WORDS
 
     def lines(self) -> Iterator[str]:
-        """The DDL of both: + before what is only found, - before what is only wanted."""
+        """The DDL of both: + before what is only found, - before what is only wanted.
+
+        Of what is on one side alone, with all that is inside of it: the fact whole, where there is one.
+        """
+        if self.wanted is None or self.found is None:
+            item, sign = (self.wanted, "-") if self.wanted else (self.found, "+")
+            assert item
+            yield from (f"{sign} {line}" for line in str(item.facts.get("whole", "\n".join(_lines(item)))).splitlines())
+            return
         wanted, found = (_lines(item) for item in (self.wanted, self.found))
         for line in difflib.ndiff(wanted, found):
             if not line.startswith("? "):
                 yield line.rstrip()
 
 
-def _lines(item: Item | None) -> list[str]:
-    return (item.create or item.identity).splitlines() if item else []
+def _lines(item: Item) -> list[str]:
+    return (item.create or item.identity).splitlines()
 
 
 def compare(wanted: Description, found: Description) -> list[Difference]:
     """What differs, in the order of identities.
 
-    An item that disappears with another, or came with it, goes without saying.
+    An item that disappears with another, or came with it, goes without saying; other than a schema, that is.
     """
     differences = []
     for identity in sorted(wanted.keys() | found.keys()):
@@ -88,7 +96,7 @@ def compare(wanted: Description, found: Description) -> list[Difference]:
             item = one or other
             there = wanted if one else found
             elsewhere = found if one else wanted
-            if item and item.inside in there and item.inside not in elsewhere:
+            if item and item.inside in there and item.inside not in elsewhere and there[item.inside].kind != "schema":
                 continue
         elif one.create == other.create:
             continue

@@ -12,6 +12,7 @@ from init_slate_db.core.connection import Connection, server_errors
 from versioning.archive.catalog import code, constraints, dependencies, tables, types
 from versioning.archive.items import Description, Item
 from versioning.archive.rights import Rights, read_left_out, read_roles
+from versioning.archive.writing import with_whole_tables
 
 _logger = logging.getLogger(__name__)
 
@@ -94,10 +95,12 @@ class _Reader:
         self._order_owned_sequences()
         self._order_inherited()
         known = self._items.keys()
-        return {
-            identity: replace(item, needs=frozenset((item.needs & known) - {identity}))
-            for identity, item in self._items.items()
-        }
+        return with_whole_tables(
+            {
+                identity: replace(item, needs=frozenset((item.needs & known) - {identity}))
+                for identity, item in self._items.items()
+            }
+        )
 
     def _read(self, query: str) -> Iterator[tuple[Item, int | None]]:
         rows: list[tuple[Any, ...]] = self._connection.execute(query.encode()).fetchall()

@@ -1,6 +1,7 @@
 """Writes a schema as DDL that makes it in a new database: one object after another, always in the same order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from graphlib import CycleError
 from heapq import heapify, heappop, heappush
 
@@ -120,6 +121,26 @@ def write_schema(description: Description) -> str:
         if text:
             texts.append(text)
     return PREAMBLE + "".join(f"\n{text}\n" for text in texts)
+
+
+def with_whole_tables(description: Description) -> Description:
+    """The items, where those of tables have the DDL of all that is inside of them as the fact whole."""
+    clauses, rest = inline(description)
+    inside: dict[str, list[Item]] = {}
+    for item in description.values():
+        inside.setdefault(item.inside, []).append(item)
+
+    def texts(identity: str) -> Iterator[str]:
+        for item in sorted(inside.get(identity, ()), key=lambda item: (_RANK[item.kind], item.name)):
+            if item.identity in rest:
+                yield item.create
+            yield from texts(item.identity)
+
+    def whole(item: Item) -> Item:
+        parts = [table_text(item, clauses.get(item.identity, [])), *texts(item.identity)]
+        return replace(item, facts={**item.facts, "whole": "\n".join(parts)})
+
+    return {identity: whole(item) if item.kind == "table" else item for identity, item in description.items()}
 
 
 def inline(description: Description) -> tuple[dict[str, list[str]], dict[str, Item]]:
