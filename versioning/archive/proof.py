@@ -17,8 +17,8 @@ from versioning.archive.writing import write_schema
 
 _ONE_TRANSACTION = "Leave out BEGIN, COMMIT, ROLLBACK and what cannot run in a transaction, such as CONCURRENTLY."
 _AS_OWNER = (
-    "It runs as the owner of the database. Have what only a superuser may do come last, after SET LOCAL ROLE NONE, and"
-    " connect as one."
+    "It runs as the owner of the database. An extension may be made in the empty database before the first version;"
+    " else what only a superuser may do comes last in a delta, after SET LOCAL ROLE NONE, and one is to deploy it."
 )
 _TRANSACTION = "SELECT pg_current_xact_id()::text"
 
@@ -170,7 +170,7 @@ def _failure(error: psycopg.Error, text: str, what: str) -> SlateError:
     if error.sqlstate == "42704" and "role" in str(error):
         hint = "Make the role first: CREATE ROLE … NOLOGIN."
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        hint = hint or _AS_OWNER
+        hint = f"{hint} {_AS_OWNER}".strip()
     if isinstance(error, psycopg.errors.ActiveSqlTransaction):
         code, hint = "delta-refused", _ONE_TRANSACTION
     elif isinstance(error, psycopg.errors.LockNotAvailable):
