@@ -43,11 +43,14 @@ def test_push_of_the_same_schema_records_a_version_without_a_delta(project: Proj
 
 def test_push_of_a_changed_schema_without_a_delta_is_blocked_and_tells_the_difference(project: Project) -> None:
     project.push("1.0", "CREATE TABLE a (id int)")
-    project.do("CREATE INDEX a_id ON a (id)", "CREATE TABLE b (n int DEFAULT 1, PRIMARY KEY (n))")
+    project.do(
+        "CREATE INDEX a_id ON a (id)", "ALTER TABLE a ADD at date", "CREATE TABLE b (n int DEFAULT 1, PRIMARY KEY (n))"
+    )
     for arguments in (("push", "1.1"), ("push", "--check")):
         ended = project.archive(*arguments, status=ExitStatus.DIFFERENT)
         assert "index public.a_id is not in the archive" in ended.stdout
         assert "+ CREATE INDEX a_id ON public.a USING btree (id);" in ended.stdout
+        assert "+ ALTER TABLE public.a ADD COLUMN at date;" in ended.stdout
         assert (
             """\
   table public.b is not in the archive
@@ -59,7 +62,7 @@ def test_push_of_a_changed_schema_without_a_delta_is_blocked_and_tells_the_diffe
             in ended.stdout
         )
         assert "The schema is not that of version 1.0, and there is no " in ended.stderr
-    delta = "CREATE INDEX a_id ON a (id); CREATE TABLE b (n int DEFAULT 1 PRIMARY KEY)"
+    delta = "CREATE INDEX a_id ON a (id); ALTER TABLE a ADD at date; CREATE TABLE b (n int DEFAULT 1 PRIMARY KEY)"
     project.pending.write_text(delta)
     assert "would not be blocked" in project.archive("push", "--check").stdout
     assert "1.1" not in project.archive("log").stdout

@@ -119,6 +119,8 @@ def deploy(options: Options) -> ExitStatus:
     consent = Consent(options.yes, options.live.connection.interactive, options.dry_run)
     archive = open_archive(options.where.folder, options.where.name)
     archive.check_files()
+    if options.to is not None:
+        archive.insist_on(options.to)
     reached = reach(options.live, PROGRAM)
     with reached.connection, scratch_for(reached, options.scratch) as made:
         lift_timeouts(reached.connection)

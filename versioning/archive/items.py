@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 
@@ -74,10 +75,13 @@ class Difference:
             assert item
             yield from (f"{sign} {line}" for line in str(item.facts.get("whole", "\n".join(_lines(item)))).splitlines())
             return
-        wanted, found = (_lines(item) for item in (self.wanted, self.found))
-        for line in difflib.ndiff(wanted, found):
-            if not line.startswith("? "):
-                yield line.rstrip()
+        # The first two lines name files.
+        hunks = islice(difflib.unified_diff(_lines(self.wanted), _lines(self.found), n=5, lineterm=""), 2, None)
+        for line in hunks:
+            if not line.startswith("@@"):
+                yield f"{line[0]} {line[1:]}".rstrip()
+            elif not line.startswith("@@ -1"):
+                yield "  …"
 
 
 def _lines(item: Item) -> list[str]:

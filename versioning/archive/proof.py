@@ -146,6 +146,7 @@ def run_inside(connection: Connection, text: str, what: str) -> None:
     before = connection.execute(_TRANSACTION).fetchone()
     try:
         connection.execute("SET LOCAL search_path = public, pg_temp")
+        connection.execute("SET LOCAL standard_conforming_strings = on")
         # Several statements cannot be prepared, however often the same ones run.
         connection.execute(text.encode(), prepare=False)
     except psycopg.Error as error:

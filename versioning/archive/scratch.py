@@ -80,7 +80,7 @@ class Scratch:
         """Drops a scratch database."""
         self._close(name)
         with server_errors("drop a scratch database"):
-            self._patiently(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            self._patiently(f"DROP DATABASE IF EXISTS {name}")
 
     def drop_all(self) -> None:
         """Drops all of this run."""

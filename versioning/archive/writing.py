@@ -124,26 +124,31 @@ def write_schema(description: Description) -> str:
 
 
 def with_whole_tables(description: Description) -> Description:
-    """The items, where those of tables have the DDL of all that is inside of them as the fact whole."""
+    """The items, where those of tables and columns have the DDL of all that is inside of them as the fact whole."""
     clauses, rest = inline(description)
     inside: dict[str, list[Item]] = {}
     for item in description.values():
         inside.setdefault(item.inside, []).append(item)
 
-    def texts(identity: str) -> Iterator[str]:
+    def texts(identity: str, of: Description) -> Iterator[str]:
         for item in sorted(inside.get(identity, ()), key=lambda item: (_RANK[item.kind], item.name)):
-            if item.identity in rest:
+            if item.identity in of:
                 yield item.create
-            yield from texts(item.identity)
+            yield from texts(item.identity, of)
 
     def whole(item: Item) -> Item:
-        parts = [table_text(item, clauses.get(item.identity, [])), *texts(item.identity)]
-        return replace(item, facts={**item.facts, "whole": "\n".join(parts)})
+        if item.kind == "table":
+            text, of = table_text(item, clauses.get(item.identity, [])), rest
+        elif item.kind == "column":
+            text, of = f"ALTER TABLE {item.facts['table']} ADD COLUMN {item.create};", description
+        else:
+            return item
+        return replace(item, facts={**item.facts, "whole": "\n".join((text, *texts(item.identity, of)))})
 
-    return {identity: whole(item) if item.kind == "table" else item for identity, item in description.items()}
+    return {identity: whole(item) for identity, item in description.items()}
 
 
-def inline(description: Description) -> tuple[dict[str, list[str]], dict[str, Item]]:
+def inline(description: Description) -> tuple[dict[str, list[str]], Description]:
     """The clauses of each table's columns, and the items without those that the clauses say.
 
     A table then needs what its columns do.
@@ -152,7 +157,7 @@ def inline(description: Description) -> tuple[dict[str, list[str]], dict[str, It
         (item for item in description.values() if item.kind == "column"), key=lambda item: int(item.facts["position"])
     )
     clauses: dict[str, list[str]] = {}
-    rest = {identity: item for identity, item in description.items() if item.kind != "column"}
+    rest: dict[str, Item] = {identity: item for identity, item in description.items() if item.kind != "column"}
     for column in columns:
         clause = column.create
         default = description.get(f"default {column.name}")
