@@ -150,17 +150,13 @@ def _take_all(workshop: Workshop, reached: Reached, steps: list[Step], owner: st
     for step in steps:
         # Built before the live database is locked for it.
         workshop.description(step.version)
-    done = "nothing"
     try:
         for step in steps:
             _logger.info("%s", step.title)
             take(workshop, reached, step, owner, lock_timeout)
-            done = f"version {step.version}"
             known.note(archive, reached.place, ledger.read(reached.connection, archive.name))
     except KeyboardInterrupt:
-        _logger.warning(
-            "Interrupted: %s is what its record says, %s at least. The same command goes on.", reached.place, done
-        )
+        _logger.warning("Interrupted: %s is what its record says. The same command goes on.", reached.place)
         raise
 
 

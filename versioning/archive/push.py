@@ -4,19 +4,17 @@ import argparse
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, Reached, reach
-from init_slate_db.core.connection import server_errors
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.archive import ledger
 from versioning.archive.ancestry import leaves
-from versioning.archive.folder import Archive, Version, digest, open_archive
+from versioning.archive.folder import Archive, digest, open_archive
 from versioning.archive.items import Description
 from versioning.archive.options import (
     NAME,
@@ -33,7 +31,8 @@ from versioning.archive.options import (
 )
 from versioning.archive.proof import Workshop, look
 from versioning.archive.reading import tell_left_out
-from versioning.archive.steps import act_as, find_owner
+from versioning.archive.sealing import complete, seal, set_version, tell_sealed
+from versioning.archive.steps import find_owner
 from versioning.archive.writing import HEADER, write_schema
 from versioning.check.options import PROGRAM
 
@@ -122,8 +121,10 @@ def push(options: Options) -> ExitStatus:
         live = look(reached.connection, archive)
         record = ledger.read(reached.connection, archive.name)
         if options.version in archive.versions:
-            return _complete(options, archive, reached, record.version, live)
+            return _complete(options, archive, reached, live)
         parents = choose_parents(archive, options.parents, record.version)
+        # Before anything is written: not every role may say what the database is.
+        owner = find_owner(reached) if record.version is not None else None
         if not parents:
             _refuse_delta_of_root(archive)
         with scratch_for(reached, options.scratch) as made:
@@ -133,35 +134,24 @@ def push(options: Options) -> ExitStatus:
         if options.check or options.version is None:
             write_result(f"A push of {reached.place} would not be blocked.")
             return ExitStatus.DONE
-        sealed = _seal(archive, options.version, deltas, text, reached)
+        sealed = seal(archive, options.version, deltas, text, reached)
         if record.version is not None:
-            _set_version(reached, archive, options.version)
-    _tell_sealed(sealed, options.version)
+            set_version(reached, archive, options.version, owner)
+    tell_sealed(sealed, options.version)
     return ExitStatus.DONE
 
 
-def _set_version(reached: Reached, archive: Archive, version: str) -> None:
-    with server_errors("set its version"), reached.connection.transaction():
-        act_as(reached.connection, find_owner(reached))
-        ledger.write(reached.connection, archive.name, version, None)
-
-
-def _complete(
-    options: Options, archive: Archive, reached: Reached, recorded: str | None, live: Description
-) -> ExitStatus:
-    """What is left of a push that was interrupted when the archive was written, and the database's record was not.
+def _complete(options: Options, archive: Archive, reached: Reached, live: Description) -> ExitStatus:
+    """Completes a push that was interrupted when the archive was written, and the database's record was not.
 
     :raises SlateError: version-exists: it is none.
     """
     version = options.version or ""
+    recorded = ledger.read(reached.connection, archive.name).version
     if recorded in archive.versions[version].parents and not options.check:
         with scratch_for(reached, options.scratch) as made:
-            workshop = Workshop(archive, made)
-            is_same = not workshop.compare(workshop.description(version), live)
-        if is_same:
-            _set_version(reached, archive, version)
-            write_result(f"{version} was on record; now {reached.place} says so, too.")
-            return ExitStatus.DONE
+            if complete(Workshop(archive, made), reached, version, live):
+                return ExitStatus.DONE
     raise SlateError(
         "version-exists",
         f'Version "{version}" is on record already.',
@@ -288,32 +278,3 @@ def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Descr
         )
     # In the words of what was made: the same from each database that has the schema.
     return HEADER + write_schema(made)
-
-
-def _seal(archive: Archive, version: str, deltas: dict[str, str | None], text: str, reached: Reached) -> Archive:
-    """Writes the version into the archive, and takes what was pending away."""
-    server = reached.connection.info.parameter_status("server_version") or ""
-    entry = Version(
-        {parent: digest(delta) if delta is not None else None for parent, delta in deltas.items()},
-        digest(text),
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        server,
-    )
-    sealed = replace(archive, versions={**archive.versions, version: entry})
-    texts = {sealed.schema_file(version): text}
-    texts |= {sealed.delta_file(version, parent): delta for parent, delta in deltas.items() if delta is not None}
-    try:
-        with archive.turn():
-            sealed.write(texts)
-            for number, parent in enumerate(deltas):
-                archive.pending_file(parent, is_first=number == 0).unlink(missing_ok=True)
-    except OSError as error:
-        raise SlateError("file-not-written", f"{archive.record} cannot be written.", why=str(error)) from error
-    return sealed
-
-
-def _tell_sealed(sealed: Archive, version: str) -> None:
-    entry = sealed.versions[version]
-    write_result(f"{version}  {entry.schema}")
-    for parent, delta in entry.parents.items():
-        write_result(f"  from {parent}: {'nothing to do' if delta is None else sealed.delta_file(version, parent)}")
