@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from unittest.mock import patch
 import psycopg
 
 from init_slate_db.core.errors import ExitStatus
-from tests import commands
+from tests import commands, servers
 from tests.servers import Server
 from versioning.archive.cli import COMMAND as PROGRAM
 from versioning.archive.items import Description, compare
@@ -68,6 +69,10 @@ ALTER TABLE base REPLICA IDENTITY FULL;
 CREATE VIEW people WITH (security_barrier) AS SELECT p.id, p.name, count(o.id) AS orders
   FROM person p LEFT JOIN orders o ON o.person = p.id GROUP BY p.id;
 COMMENT ON COLUMN people.orders IS 'how many';
+COMMENT ON VIEW people IS 'all of them';
+COMMENT ON COLUMN pair.b IS 'the second';
+COMMENT ON INDEX person_pkey IS 'an index';
+COMMENT ON CONSTRAINT person_pkey ON person IS 'its constraint';
 CREATE MATERIALIZED VIEW summary AS SELECT sum(orders) AS total FROM people;
 CREATE UNIQUE INDEX ON summary (total);
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog
@@ -78,6 +83,7 @@ CREATE AGGREGATE product (integer) (SFUNC = int4mul, STYPE = integer, INITCOND =
 CREATE TRIGGER no_update BEFORE UPDATE OF name ON person FOR EACH ROW WHEN (OLD.name = 'x') EXECUTE FUNCTION refuse();
 CREATE TRIGGER no_order BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION refuse();
 ALTER TABLE person DISABLE TRIGGER no_update;
+ALTER TABLE orders_old DISABLE TRIGGER no_order;
 CREATE RULE silent AS ON DELETE TO scratchpad DO INSTEAD NOTHING;
 ALTER TABLE person ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON person AS RESTRICTIVE FOR UPDATE TO archive_reader, CURRENT_ROLE
@@ -183,6 +189,16 @@ class Project:
     def description(self, database: str | None = None) -> Description:
         with self.server.connect(database or self.database) as connection:
             return describe(connection)
+
+    def dump(self, database: str | None = None) -> list[str]:
+        """The lines of pg_dump's schema, in no order, without names of NOT NULL constraints."""
+        program = servers.binaries()[self.server.version] / "pg_dump"
+        dumped = subprocess.run(
+            [program, "--schema-only", database or self.database],
+            env=self.environment(), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        lines = (line for line in dumped.stdout.splitlines() if not line.startswith(("\\", "--")))
+        return sorted(re.sub(r" CONSTRAINT \w+_not_null NOT NULL", " NOT NULL", line) for line in lines)
 
     def has_same_schema(self, database: str) -> bool:
         return not compare(self.description(), self.description(database))

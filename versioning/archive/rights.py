@@ -30,19 +30,21 @@ class Rights:
         object.__setattr__(self, "everything", dict(rows.fetchall()))
 
     def comments(self) -> Iterator[Item]:
-        for class_oid, oid, subid, text in self.connection.execute(rights.COMMENTS.encode()):
+        for class_oid, oid, subid, text, part in self.connection.execute(rights.COMMENTS.encode()):
             item = self.items.get(self.resolve(class_oid, oid, subid) or "")
             # An alias leads from a member of an extension to the extension, whose own comment comes with it.
             if item is None or not item.target or item.kind == "extension":
                 continue
             if (item.identity, text) == _STANDARD_COMMENT:
                 continue
+            kind, _, name = (part or "").partition(" ")
+            target = part or item.target
             yield Item(
                 "comment",
-                f"on {item.identity}",
+                f"on {f'{kind.lower()} {name}' if part else item.identity}",
                 "",
-                f"COMMENT ON {item.target} IS {_literal(text)};",
-                f"COMMENT ON {item.target} IS NULL;",
+                f"COMMENT ON {target} IS {_literal(text)};",
+                f"COMMENT ON {target} IS NULL;",
                 item.identity,
                 frozenset({item.identity}),
             )

@@ -44,6 +44,7 @@ _RANKS = (
     "replica identity",
     "rule",
     "trigger",
+    "trigger state",
     "row security",
     "policy",
     "owner",

@@ -92,6 +92,18 @@ FROM pg_trigger AS g JOIN relation AS r ON r.oid = g.tgrelid,
 WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND r.relkind IN ('r', 'p', 'v')
 """
 
+# A trigger that a partition has from its parent, where it is on or off on its own.
+TRIGGER_STATES = f"""{COMMON}
+SELECT NULL::oid, NULL::oid, 0, 'trigger state', format('%I on %s', g.tgname, r.name), '',
+  format('ALTER TABLE ONLY %s %s TRIGGER %I;', r.name, coalesce({_STATE.format("g.tgenabled")}, 'ENABLE'), g.tgname),
+  format('ALTER TABLE ONLY %s %s TRIGGER %I;', r.name, coalesce({_STATE.format("t.tgenabled")}, 'ENABLE'), g.tgname),
+  NULL::oid, r.identity, ARRAY[r.identity, 'partition ' || r.name, format('trigger %I on %s', t.tgname, p.name)],
+  '{{}}'::jsonb
+FROM pg_trigger AS g JOIN relation AS r ON r.oid = g.tgrelid
+JOIN pg_trigger AS t ON t.oid = g.tgparentid JOIN relation AS p ON p.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND g.tgenabled <> t.tgenabled
+"""
+
 # The owner of the database has another name in each environment.
 _ROLES = """(SELECT string_agg(CASE o WHEN 0 THEN 'PUBLIC' WHEN d.datdba THEN 'CURRENT_ROLE'
     ELSE quote_ident(pg_get_userbyid(o)) END, ', ' ORDER BY o <> 0, pg_get_userbyid(o) COLLATE "C")
@@ -122,4 +134,4 @@ FROM pg_event_trigger AS e, LATERAL (SELECT {_STATE.format("e.evtenabled")} AS s
 WHERE NOT EXISTS (SELECT FROM member AS m WHERE m.classid = 'pg_event_trigger'::regclass AND m.objid = e.oid)
 """
 
-ALL = (FUNCTIONS, AGGREGATES, VIEWS, MATERIALIZED_VIEWS, RULES, TRIGGERS, POLICIES, EVENT_TRIGGERS)
+ALL = (FUNCTIONS, AGGREGATES, VIEWS, MATERIALIZED_VIEWS, RULES, TRIGGERS, TRIGGER_STATES, POLICIES, EVENT_TRIGGERS)

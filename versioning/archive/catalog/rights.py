@@ -2,7 +2,20 @@
 
 from versioning.archive.catalog.common import COMMON
 
-COMMENTS = "SELECT classoid, objoid, objsubid, description FROM pg_description WHERE objoid >= 16384"
+# With what they are on, where that is no item but a part of one: a column of a view, an index of a constraint.
+COMMENTS = """
+SELECT d.classoid, d.objoid, d.objsubid, d.description,
+  CASE WHEN a.attnum IS NOT NULL AND c.relkind IN ('v', 'm', 'c')
+    THEN format('COLUMN %s.%I',
+      CASE c.relkind WHEN 'c' THEN format_type(c.reltype, NULL) ELSE c.oid::regclass::text END,
+      a.attname)
+    WHEN k.oid IS NOT NULL THEN 'INDEX ' || c.oid::regclass END
+FROM pg_description AS d
+LEFT JOIN pg_class AS c ON d.classoid = 'pg_class'::regclass AND c.oid = d.objoid
+LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND a.attnum > 0
+LEFT JOIN pg_constraint AS k ON k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')
+WHERE d.objoid >= 16384
+"""
 
 # Per grantee, what the object has and what PostgreSQL, or the object's extension, gives by itself. With the columns,
 # which have nothing by themselves.
