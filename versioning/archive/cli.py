@@ -1,8 +1,7 @@
 """The verb archive of slate-schema, which has verbs of its own."""
 
 from init_slate_db.core.verbs import Program, Verb
-from versioning.archive import deploy, init, log, push, verify
-from versioning.archive.options import NAME
+from versioning.archive import NAME
 
 COMMAND = Program(
     NAME,
@@ -13,11 +12,13 @@ COMMAND = Program(
   {NAME} push 1.0 -d events --archive db
   {NAME} deploy postgresql://db1/events --archive db --to 1.1""",
     (
-        Verb("init", "begin an archive", init.build_parser, init.command),
-        Verb("push", "put the schema of a database on record as a version", push.build_parser, push.command),
-        Verb("deploy", "bring a database to another version", deploy.build_parser, deploy.command),
-        Verb("verify", "prove every version, and compare a database with its own", verify.build_parser, verify.command),
-        Verb("log", "tell the tree of versions, and where databases stand", log.build_parser, log.command),
+        Verb.of_module("init", "begin an archive", "versioning.archive.init"),
+        Verb.of_module("push", "put the schema of a database on record as a version", "versioning.archive.push"),
+        Verb.of_module("deploy", "bring a database to another version", "versioning.archive.deploy"),
+        Verb.of_module(
+            "verify", "prove every version, and compare a database with its own", "versioning.archive.verify"
+        ),
+        Verb.of_module("log", "tell the tree of versions, and where databases stand", "versioning.archive.log"),
     ),
     "every version of the schema on record, with the way from each to the next",
 )

@@ -11,12 +11,12 @@ from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.archive import known, ledger
+from versioning import PROGRAM
+from versioning.archive import NAME, known, ledger
 from versioning.archive.folder import open_archive
 from versioning.archive.items import compare
 from versioning.archive.ledger import Ledger
 from versioning.archive.options import (
-    NAME,
     Where,
     add_archive_options,
     add_scratch_option,
@@ -30,7 +30,6 @@ from versioning.archive.proof import Workshop, look
 from versioning.archive.reading import tell_left_out
 from versioning.archive.steps import Step, check_record, choose_target, find_owner, plan_steps, take
 from versioning.archive.verify import not_on_record
-from versioning.check.options import PROGRAM
 
 _logger = logging.getLogger(__name__)
 

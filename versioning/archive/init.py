@@ -7,8 +7,9 @@ from init_slate_db.core.addresses import default_database
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from versioning.archive import NAME
 from versioning.archive.folder import PARTITIONS, Archive
-from versioning.archive.options import NAME, add_archive_options, read_where
+from versioning.archive.options import add_archive_options, read_where
 
 
 def build_parser() -> OptionParser:

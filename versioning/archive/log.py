@@ -9,11 +9,11 @@ from init_slate_db.core.addresses import Address, reach, read_address
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.archive import known, ledger
+from versioning import PROGRAM
+from versioning.archive import NAME, known, ledger
 from versioning.archive.ancestry import in_order
 from versioning.archive.folder import Archive, Version, open_archive
-from versioning.archive.options import NAME, Where, add_archive_options, read_where
-from versioning.check.options import PROGRAM
+from versioning.archive.options import Where, add_archive_options, read_where
 
 
 @dataclass(frozen=True)

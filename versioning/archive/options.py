@@ -11,12 +11,11 @@ from init_slate_db.core.addresses import Address, Reached, default_database, rea
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import ConnectionOptions, Faults, OptionParser
+from versioning import PROGRAM
 from versioning.archive.folder import is_version
 from versioning.archive.items import Difference
 from versioning.archive.scratch import Scratch, scratch
-from versioning.check.options import PROGRAM
 
-NAME = f"{PROGRAM} archive"
 DEFAULT_FOLDER = "archive"
 
 

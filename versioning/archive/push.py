@@ -12,12 +12,12 @@ from init_slate_db.core.addresses import Address, Reached, reach
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.archive import ledger
+from versioning import PROGRAM
+from versioning.archive import NAME, ledger
 from versioning.archive.ancestry import leaves
 from versioning.archive.folder import Archive, digest, open_archive
 from versioning.archive.items import Description
 from versioning.archive.options import (
-    NAME,
     Where,
     add_archive_options,
     add_database_option,
@@ -34,7 +34,6 @@ from versioning.archive.reading import tell_left_out
 from versioning.archive.sealing import complete, seal, set_version, tell_sealed
 from versioning.archive.steps import find_owner
 from versioning.archive.writing import HEADER, write_schema
-from versioning.check.options import PROGRAM
 
 _logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from init_slate_db.core.addresses import Address, Reached, reach, read_address
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.archive import known, ledger
+from versioning import PROGRAM
+from versioning.archive import NAME, known, ledger
 from versioning.archive.ancestry import in_order
 from versioning.archive.folder import Archive, open_archive
 from versioning.archive.items import Difference
 from versioning.archive.options import (
-    NAME,
     Where,
     add_archive_options,
     add_scratch_option,
@@ -25,7 +25,6 @@ from versioning.archive.options import (
 )
 from versioning.archive.proof import Workshop, look
 from versioning.archive.reading import tell_left_out
-from versioning.check.options import PROGRAM
 
 _logger = logging.getLogger(__name__)
 
