@@ -75,9 +75,13 @@ DRIFT = {
         "GRANT UPDATE ON person TO PUBLIC",
         "grants on table public.person to PUBLIC is not in the archive",
     ),
-    "a trigger that is off": (
-        "ALTER TABLE orders DISABLE TRIGGER no_order",
-        "trigger no_order on public.orders differs",
+    "a trigger that is on": (
+        "ALTER TABLE person ENABLE TRIGGER no_update",
+        "trigger no_update on public.person differs",
+    ),
+    "a partition's trigger that is off": (
+        "ALTER TABLE orders_new DISABLE TRIGGER no_order",
+        "trigger state no_order on public.orders_new is not in the archive",
     ),
     "a column's type": ("ALTER TABLE scratchpad ALTER b TYPE bigint", "column public.scratchpad.b differs"),
     "a comment": ("COMMENT ON TABLE base IS 'mine'", "comment on table public.base is not in the archive"),

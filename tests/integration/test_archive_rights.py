@@ -72,3 +72,11 @@ def test_the_owner_of_a_database_and_a_superuser_deploy_in_turns_and_extensions_
             roles = "SELECT role FROM slate.archive_delta ORDER BY position"
             assert [role for (role,) in connection.execute(roles)] == [ROLE, project.server.parameters()["user"], ROLE]
         assert "is version 3, as on record." in project.archive("verify", by_superuser).stdout
+        # The superuser's own function: on record as such, though scratch databases are all the superuser's.
+        function = "CREATE FUNCTION helper() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+        project.do(function, database=live)
+        project.pending.write_text(function)
+        project.archive("push", "4", "-d", live)
+        assert "ALTER FUNCTION public.helper() OWNER TO postgres;" in project.file("4.schema.sql").read_text()
+        assert "is version 4, as on record." in project.archive("verify", by_superuser).stdout
+        assert "is version 4, as on record." in project.archive("verify", dsn, *scratch).stdout

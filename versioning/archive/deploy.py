@@ -26,7 +26,7 @@ from versioning.archive.options import (
     scratch_for,
     tell,
 )
-from versioning.archive.proof import Workshop, look
+from versioning.archive.proof import Workshop
 from versioning.archive.reading import tell_left_out
 from versioning.archive.steps import Step, check_record, choose_target, find_owner, plan_steps, take
 from versioning.archive.verify import not_on_record
@@ -165,7 +165,7 @@ def _find_start(workshop: Workshop, reached: Reached, record: Ledger, named: str
     :raises SlateError: not-on-record, version-unknown; drift: it is not what the archive says of that.
     """
     archive = workshop.archive
-    live = look(reached.connection, archive)
+    live = workshop.look_live(reached.connection)
     version = record.version or named
     if record.version and named not in (None, record.version):
         raise SlateError(

@@ -51,6 +51,10 @@ class Workshop:
             run_inside(connection, text, what)
             return look(connection, self.archive)
 
+    def look_live(self, connection: Connection) -> Description:
+        """What a live database has, to be compared with what scratch databases have."""
+        return look(connection, self.archive, self.scratch.role)
+
     def compare(self, wanted: Description, found: Description) -> list[Difference]:
         """What differs, and not in its words alone.
 
@@ -94,9 +98,12 @@ class Workshop:
         return look(connection, self.archive)
 
 
-def look(connection: Connection, archive: Archive) -> Description:
-    """What a database has, without what the archive leaves out."""
-    description = describe(connection)
+def look(connection: Connection, archive: Archive, stand_in: str | None = None) -> Description:
+    """What a database has, without what the archive leaves out.
+
+    :param stand_in: as of describe.
+    """
+    description = describe(connection, stand_in)
     return _without_partitions(description) if PARTITIONS in archive.leave_out else description
 
 

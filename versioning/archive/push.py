@@ -117,10 +117,9 @@ def push(options: Options) -> ExitStatus:
     reached = reach(options.target, PROGRAM)
     with reached.connection:
         tell_left_out(reached.connection, reached.place)
-        live = look(reached.connection, archive)
         record = ledger.read(reached.connection, archive.name)
         if options.version in archive.versions:
-            return _complete(options, archive, reached, live)
+            return _complete(options, archive, reached)
         parents = choose_parents(archive, options.parents, record.version)
         # Before anything is written: not every role may say what the database is.
         owner = find_owner(reached) if record.version is not None else None
@@ -128,8 +127,9 @@ def push(options: Options) -> ExitStatus:
             _refuse_delta_of_root(archive)
         with scratch_for(reached, options.scratch) as made:
             workshop = Workshop(archive, made)
+            live, everything = workshop.look_live(reached.connection), look(reached.connection, archive, "")
             deltas = {parent: _prove_delta(workshop, parent, live, is_first=parent == parents[0]) for parent in parents}
-            text = _prove_schema(workshop, deltas, live)
+            text = _prove_schema(workshop, deltas, live, everything)
         if options.check or options.version is None:
             write_result(f"A push of {reached.place} would not be blocked.")
             return ExitStatus.DONE
@@ -140,7 +140,7 @@ def push(options: Options) -> ExitStatus:
     return ExitStatus.DONE
 
 
-def _complete(options: Options, archive: Archive, reached: Reached, live: Description) -> ExitStatus:
+def _complete(options: Options, archive: Archive, reached: Reached) -> ExitStatus:
     """Completes a push that was interrupted when the archive was written, and the database's record was not.
 
     :raises SlateError: version-exists: it is none.
@@ -149,7 +149,7 @@ def _complete(options: Options, archive: Archive, reached: Reached, live: Descri
     recorded = ledger.read(reached.connection, archive.name).version
     if recorded in archive.versions[version].parents and not options.check:
         with scratch_for(reached, options.scratch) as made:
-            if complete(Workshop(archive, made), reached, version, live):
+            if complete(Workshop(archive, made), reached, version):
                 return ExitStatus.DONE
     raise SlateError(
         "version-exists",
@@ -248,16 +248,17 @@ def read_pending(path: Path, archive: Archive, parent: str) -> str:
     return text
 
 
-def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Description) -> str:
+def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Description, everything: Description) -> str:
     """The schema as DDL; that of a parent where it is the same.
 
+    :param everything: the schema, with what the role has in it that scratch databases belong to.
     :raises SlateError: archive-unfit: it cannot be made by DDL that we can write.
     """
     for parent, delta in deltas.items():
         if delta is None:
             return workshop.archive.schema(parent)
     try:
-        made = workshop.sketch(write_schema(live), "the schema of the database as DDL")
+        made = workshop.sketch(write_schema(everything), "the schema of the database as DDL")
     except SlateError as error:
         if error.code != "delta-failed":
             raise
@@ -276,4 +277,4 @@ def _prove_schema(workshop: Workshop, deltas: dict[str, str | None], live: Descr
             why=f"{len(differences)} differences remain after it is made anew.",
         )
     # In the words of what was made: the same from each database that has the schema.
-    return HEADER + write_schema(made)
+    return HEADER + write_schema({**everything, **made})

@@ -33,13 +33,16 @@ _QUERIES = (*types.ALL, *tables.ALL, *constraints.ALL, *code.ALL)
 Entry = tuple[int, int, int]
 
 
-def describe(connection: Connection) -> Description:
+def describe(connection: Connection, stand_in: str | None = None) -> Description:
     """The schema of the database; where a transaction is open, as that sees it.
 
+    :param stand_in: the role that scratch databases belong to; None: the connection's own; "": of no matter. Where the
+        database is another one's, what that role owns and may is left out: in a scratch database it stands in for the
+        owner, and what is its own cannot be told from what is the owner's.
     :raises SlateError: the server refuses to tell it.
     """
     with server_errors("tell its schema"), _settled(connection):
-        return _Reader(connection).read()
+        return _Reader(connection).read(stand_in)
 
 
 def tell_left_out(connection: Connection, place: str) -> None:
@@ -80,8 +83,9 @@ class _Reader:
         self._entries: dict[Entry, str] = {}
         self._aliases: dict[Entry, Entry] = {}
 
-    def read(self) -> Description:
-        rights = Rights(self._connection, self._items, self._resolve, read_roles(self._connection))
+    def read(self, stand_in: str | None) -> Description:
+        roles = read_roles(self._connection, stand_in)
+        rights = Rights(self._connection, self._items, self._resolve, roles)
         owned = [pair for query in _QUERIES for pair in self._read(query)]
         for row in self._connection.execute(dependencies.ALIASES.encode()):
             self._aliases[row[0], row[1], row[2]] = (row[3], row[4], row[5])

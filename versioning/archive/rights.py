@@ -50,8 +50,8 @@ class Rights:
             )
 
     def owner(self, item: Item, role: int | None) -> Item | None:
-        """The owner, where it is not the owner of the database."""
-        name = self.roles.get(role or 0, "")
+        """The owner, where it is not the owner of the database, nor a role that is left out."""
+        name = self.roles.get(role or 0, "CURRENT_ROLE")
         if role is None or name == "CURRENT_ROLE":
             return None
         make = f"ALTER {item.target} OWNER TO "
@@ -136,9 +136,12 @@ def _literal(text: str) -> str:
     return "E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
 
 
-def read_roles(connection: Connection) -> dict[int, str]:
-    """The names of roles by oid as DDL has them: the owner of the database is CURRENT_ROLE, 0 is PUBLIC."""
-    return dict(connection.execute(rights.ROLES.encode()).fetchall())
+def read_roles(connection: Connection, stand_in: str | None) -> dict[int, str]:
+    """The names of roles by oid as DDL has them: the owner of the database is CURRENT_ROLE, 0 is PUBLIC.
+
+    :param stand_in: a role that is left out where it is not the owner; None: the connection's own; "": none is.
+    """
+    return dict(connection.execute(rights.ROLES.encode(), (stand_in,)).fetchall())
 
 
 def read_left_out(connection: Connection) -> list[str]:

@@ -27,7 +27,8 @@ SELECT classid::bigint << 32 | objid::bigint FROM pg_locks WHERE locktype = 'adv
 """
 # As in the live database, so that the same texts can be stored; template0 takes any.
 _LIKE_HERE = """
-SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype)
+SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype),
+  current_user
 FROM pg_database WHERE datname = current_database()
 """
 
@@ -43,7 +44,7 @@ class Scratch:
         self._count = 0
         row = server.execute(_LIKE_HERE.encode()).fetchone()
         assert row
-        self._likeness = row[0]
+        self._likeness, self.role = row
         # Held as long as the connection lives: by this other runs know that the databases are in use.
         server.execute("SELECT pg_advisory_lock(%s)", (_key(self._mark),))
 

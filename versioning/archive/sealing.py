@@ -9,7 +9,6 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import SlateError
 from versioning.archive import ledger
 from versioning.archive.folder import Archive, Version, digest
-from versioning.archive.items import Description
 from versioning.archive.proof import Workshop
 from versioning.archive.steps import act_as, find_owner
 
@@ -54,12 +53,9 @@ def set_version(reached: Reached, archive: Archive, version: str, owner: str | N
         ledger.write(reached.connection, archive.name, version, None)
 
 
-def complete(workshop: Workshop, reached: Reached, version: str, live: Description) -> bool:
-    """Whether all that was left of a push was to set the database's version, which is done then.
-
-    :param live: the schema of the database.
-    """
-    if workshop.compare(workshop.description(version), live):
+def complete(workshop: Workshop, reached: Reached, version: str) -> bool:
+    """Whether all that was left of a push was to set the database's version, which is done then."""
+    if workshop.compare(workshop.description(version), workshop.look_live(reached.connection)):
         return False
     set_version(reached, workshop.archive, version, find_owner(reached))
     write_result(f"{version} was on record; now {reached.place} says so, too.")

@@ -12,7 +12,7 @@ from versioning.archive.ancestry import find_path, find_root, leaves
 from versioning.archive.folder import Archive
 from versioning.archive.ledger import Applied, Ledger
 from versioning.archive.options import tell
-from versioning.archive.proof import Workshop, begin_anew, look, run_inside
+from versioning.archive.proof import Workshop, begin_anew, run_inside
 from versioning.snapshots.patience import ATTEMPTS, patiently
 
 _OWNER = """
@@ -165,7 +165,7 @@ def _take_inside(workshop: Workshop, reached: Reached, step: Step, owner: str | 
     what = f"the delta from version {step.parent} to {step.version}" if step.parent else f"version {step.version}"
     run_inside(connection, step.text, what)
     connection.execute("RESET ROLE")
-    differences = workshop.compare(workshop.description(step.version), look(connection, archive))
+    differences = workshop.compare(workshop.description(step.version), workshop.look_live(connection))
     if differences:
         tell(f"{reached.place} after {what} (+), and the archive (-)", differences)
         raise SlateError(

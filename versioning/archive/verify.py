@@ -23,7 +23,7 @@ from versioning.archive.options import (
     scratch_for,
     tell,
 )
-from versioning.archive.proof import Workshop, look
+from versioning.archive.proof import Workshop
 from versioning.archive.reading import tell_left_out
 
 _logger = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ def _verify_live(workshop: Workshop, reached: Reached) -> int:
         raise not_on_record(archive, reached)
     archive.insist_on(record.version)
     known.note(archive, reached.place, record)
-    differences = workshop.compare(workshop.description(record.version), look(reached.connection, archive))
+    differences = workshop.compare(workshop.description(record.version), workshop.look_live(reached.connection))
     if not differences:
         write_result(f"{reached.place} is version {record.version}, as on record.")
     return _tell(f"{reached.place}, on record as version {record.version}", differences)

@@ -97,7 +97,8 @@ FROM unnest(ARRAY['r', 's', 'f', 'T', 'n']) AS t, aclexplode(acldefault(t::"char
 
 ROLES = """
 SELECT r.oid, CASE WHEN r.oid = d.datdba THEN 'CURRENT_ROLE' ELSE quote_ident(r.rolname) END
-FROM pg_roles AS r, pg_database AS d WHERE d.datname = current_database()
+FROM pg_roles AS r, pg_database AS d
+WHERE d.datname = current_database() AND (r.oid = d.datdba OR r.rolname <> coalesce(%s, current_user))
 UNION ALL SELECT 0, 'PUBLIC'
 """
 
