@@ -1,10 +1,9 @@
 """``slate-schema archive`` is interrupted or killed, or its server is, at any moment: nothing is left half done.
 
-SLATE_ARCHIVE_KILLS says at how many moments a deployment is (default 3 a version; 50 take some five minutes).
+A deployment at 3 moments a version; SLATE_ALL_MOMENTS: at 50, which takes some ten minutes.
 """
 
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -19,10 +18,11 @@ import pytest
 from init_slate_db.core.errors import ExitStatus
 from tests import servers
 from tests.archives import Project, make_project, scratch_databases
+from tests.effort import moments
 from tests.servers import Server, wait_for
 from versioning.archive.items import Description, compare
 
-MOMENTS = int(os.environ.get("SLATE_ARCHIVE_KILLS", "3"))
+MOMENTS = moments(3, 50)
 VERSIONS = 8
 # Of each version a table, an index on what was there before, and a row for each run of the delta.
 DELTA = """
