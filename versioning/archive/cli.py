@@ -14,6 +14,9 @@ COMMAND = Program(
     (
         Verb.of_module("init", "begin an archive", "versioning.archive.init"),
         Verb.of_module("push", "put the schema of a database on record as a version", "versioning.archive.push"),
+        Verb.of_module(
+            "delta", "write the DDL from the last version to a database", "versioning.archive.delta.command"
+        ),
         Verb.of_module("deploy", "bring a database to another version", "versioning.archive.deploy"),
         Verb.of_module(
             "verify", "prove every version, and compare a database with its own", "versioning.archive.verify"

@@ -1,0 +1,54 @@
+"""Guesses which of what is dropped may be what is new, under another name."""
+
+from versioning.archive.delta.fates import Fate, Fates, is_plain
+from versioning.archive.items import Item
+
+
+def guess_renames(fates: Fates) -> dict[str, tuple[str, ...]]:
+    """By columns and tables that are dropped, what the author has to decide about them."""
+    lost = [item for identity, item in fates.before.items() if fates.of[identity] is Fate.DROP]
+    new = [item for identity, item in fates.after.items() if fates.of[identity] is Fate.MAKE]
+    found: dict[str, tuple[str, ...]] = {}
+    for item in lost:
+        if is_plain(item):
+            candidates = [one for one in new if is_plain(one) and _is_alike(item, one)]
+        elif item.kind == "table":
+            candidates = [one for one in new if one.kind == "table" and _has_same_columns(fates, item, one)]
+        else:
+            continue
+        found[item.identity] = tuple(_question(item, one) for one in candidates)
+    return found
+
+
+def _is_alike(lost: Item, new: Item) -> bool:
+    return all(lost.facts[fact] == new.facts[fact] for fact in ("table", "type", "collation"))
+
+
+def _has_same_columns(fates: Fates, lost: Item, new: Item) -> bool:
+    were = {item.create for item in fates.before.values() if item.kind == "column" and item.inside == lost.identity}
+    are = {item.create for item in fates.after.values() if item.kind == "column" and item.inside == new.identity}
+    return were == are != set()
+
+
+def _question(lost: Item, new: Item) -> str:
+    if lost.kind == "column":
+        way = f"ALTER TABLE {lost.facts['table']} RENAME COLUMN {lost.facts['column']} TO {new.facts['column']};"
+        made = "its ADD COLUMN"
+    else:
+        (schema, name), (was_in, _) = split_name(new.name), split_name(lost.name)
+        move = f" ALTER TABLE {lost.name} SET SCHEMA {schema};" if schema != was_in else ""
+        where = schema if move else was_in
+        way = f"{move} ALTER TABLE {where}.{split_name(lost.name)[1]} RENAME TO {name};".strip()
+        made = "its CREATE TABLE"
+    return f"Is it {new.name} now? Then, instead of this and {made}: {way}"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The schema and the rest of a qualified name, both as DDL has them."""
+    if name.startswith('"'):
+        end = name.index('"', 1)
+        while name[end + 1 : end + 2] == '"':
+            end = name.index('"', end + 2)
+        return name[: end + 1], name[end + 2 :]
+    schema, _, rest = name.partition(".")
+    return schema, rest
