@@ -53,7 +53,9 @@ class Schema:
         yield from self._late_functions()
         yield from self._views()
         for name in self.tables:
-            yield from self._belongings(name)
+            yield from self._indexes(name)
+            yield from self._settings(name)
+            yield from self._rights(name)
 
     def _default_privileges(self) -> Iterator[str]:
         for objects, privilege in (("TABLES", "SELECT"), ("FUNCTIONS", "EXECUTE")):
@@ -110,17 +112,16 @@ class Schema:
             if dice.random() < 0.4:
                 yield "REVOKE EXECUTE ON FUNCTION more FROM PUBLIC"
         dice = self.dice("function trigger")
-        yield (
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql"
-            f"{dice.choice(['', ' SET search_path = pg_catalog'])} AS $$BEGIN {dice.choice(['', 'RAISE NOTICE $a$x$a$; '])}"
-            "RETURN NEW; END$$"
-        )
+        setting = dice.choice(["", " SET search_path = pg_catalog"])
+        body = dice.choice(["", "RAISE NOTICE $a$x$a$; "])
+        yield f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql{setting} AS $$BEGIN {body}RETURN NEW; END$$"
         if "mood" in self.types and self.dice("function mood").random() < 0.6:
             yield "CREATE FUNCTION is_fine(m mood) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN m IS NOT NULL"
             self.types.append("is_fine")
         dice = self.dice("aggregate")
         if dice.random() < 0.4:
-            yield f"CREATE AGGREGATE product (integer) (SFUNC = int4mul, STYPE = integer, INITCOND = '{dice.choice('12')}')"
+            start = dice.choice("12")
+            yield f"CREATE AGGREGATE product (integer) (SFUNC = int4mul, STYPE = integer, INITCOND = '{start}')"
 
     def _table(self, name: str) -> Iterator[str]:
         dice = self.dice(f"shape of {name}")
@@ -256,21 +257,40 @@ class Schema:
             if kind == "MATERIALIZED VIEW" and dice.random() < 0.5:
                 yield f"CREATE INDEX {name}_index ON {name} ({identifier(columns[0])})"
 
-    def _belongings(self, name: str) -> Iterator[str]:
-        """Indexes, triggers, rights and the like of a table."""
+    def _indexes(self, name: str) -> Iterator[str]:
         columns = self.tables[name]
         sortable = [one for one, kind in columns if kind not in ("jsonb", "pair")]
         for number in range(3):
             dice = self.dice(f"index {number} of {name}")
             if dice.random() < 0.5:
-                chosen = ", ".join(
-                    identifier(one) for one in dice.sample(sortable, min(len(sortable), dice.choice([1, 2])))
-                )
+                sample = dice.sample(sortable, min(len(sortable), dice.choice([1, 2])))
                 where = dice.choice(["", "", f" WHERE {identifier(dice.choice(columns)[0])} IS NOT NULL"])
-                yield f"CREATE INDEX {name}_i{number} ON {name} ({chosen}){where}"
+                yield f"CREATE INDEX {name}_i{number} ON {name} ({', '.join(map(identifier, sample))}){where}"
         moods = [one for one, kind in columns if kind == "mood"]
         if moods and "is_fine" in self.types and self.dice(f"fine {name}").random() < 0.6:
             yield f"CREATE INDEX {name}_fine ON {name} (is_fine({identifier(moods[0])}))"
+        dice = self.dice(f"statistics of {name}")
+        if len(sortable) > 2 and dice.random() < 0.3:
+            pair = ", ".join(identifier(one) for one in dice.sample(sortable, 2))
+            yield f"CREATE STATISTICS {name}_related ON {pair} FROM {name}"
+
+    def _rights(self, name: str) -> Iterator[str]:
+        columns = self.tables[name]
+        dice = self.dice(f"grant on {name}")
+        if dice.random() < 0.4:
+            yield f"GRANT {dice.choice(['SELECT', 'SELECT, INSERT', 'ALL'])} ON {name} TO archive_reader"
+        if dice.random() < 0.3:
+            yield f"GRANT UPDATE ({identifier(dice.choice(columns)[0])}) ON {name} TO archive_reader"
+        if self.dice(f"owner of {name}").random() < 0.2:
+            yield f"ALTER TABLE {name} OWNER TO archive_owner"
+        dice = self.dice(f"policy of {name}")
+        if dice.random() < 0.3:
+            yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
+            yield f"CREATE POLICY own ON {name} USING ({identifier(dice.choice(columns)[0])} IS NOT NULL)"
+
+    def _settings(self, name: str) -> Iterator[str]:
+        """Constraints, triggers, rules, comments and the like of a table."""
+        columns = self.tables[name]
         integers = [one for one, kind in columns if kind == "integer"]
         if integers and "more" in self.types and self.dice(f"more {name}").random() < 0.4:
             yield f"ALTER TABLE {name} ADD CONSTRAINT more_{name} CHECK (more({identifier(integers[0])}) > 0)"
@@ -280,17 +300,6 @@ class Schema:
             yield f"CREATE TRIGGER refuse BEFORE UPDATE{of} ON {name} FOR EACH ROW EXECUTE FUNCTION refuse()"
             if dice.random() < 0.3:
                 yield f"ALTER TABLE {name} DISABLE TRIGGER refuse"
-        dice = self.dice(f"policy of {name}")
-        if dice.random() < 0.3:
-            yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
-            yield f"CREATE POLICY own ON {name} USING ({identifier(dice.choice(columns)[0])} IS NOT NULL)"
-        dice = self.dice(f"grant on {name}")
-        if dice.random() < 0.4:
-            yield f"GRANT {dice.choice(['SELECT', 'SELECT, INSERT', 'ALL'])} ON {name} TO archive_reader"
-        if dice.random() < 0.3:
-            yield f"GRANT UPDATE ({identifier(dice.choice(columns)[0])}) ON {name} TO archive_reader"
-        if self.dice(f"owner of {name}").random() < 0.2:
-            yield f"ALTER TABLE {name} OWNER TO archive_owner"
         dice = self.dice(f"comment on {name}")
         if dice.random() < 0.4:
             yield f"COMMENT ON COLUMN {name}.{identifier(dice.choice(columns)[0])} IS 'number {dice.randrange(3)}'"
@@ -302,9 +311,6 @@ class Schema:
             yield f"ALTER TABLE {name} REPLICA IDENTITY {dice.choice(['FULL', 'NOTHING'])}"
         if dice.random() < 0.2:
             yield f"CREATE RULE silent AS ON DELETE TO {name} DO INSTEAD NOTHING"
-        if len(sortable) > 2 and dice.random() < 0.3:
-            pair = ", ".join(identifier(one) for one in dice.sample(sortable, 2))
-            yield f"CREATE STATISTICS {name}_related ON {pair} FROM {name}"
 
 
 def quote(text: str) -> str:

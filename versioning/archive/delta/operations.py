@@ -147,10 +147,13 @@ class Operations:
     def _drop_keys_of_detached(self, link: Item) -> Iterator[str]:
         """A table that is no partition any longer keeps copies of the foreign keys of its parent."""
         child, parent = link.facts["child"], link.facts["parent"]
-        if self.fates.of[link.identity] is Fate.REBUILD or self.fates.ends(f"table {child}"):
+        if self.fates.ends(f"table {child}"):
             return
-        for key in self.fates.before.values():
+        comes_back = self.fates.of[link.identity] is Fate.REBUILD
+        for identity, key in self.fates.before.items():
             if key.facts.get("type") == "f" and key.facts["table"] == parent:
+                if comes_back and not self.fates.ends(identity):
+                    continue
                 yield f"ALTER TABLE {child} DROP CONSTRAINT IF EXISTS {key.facts['name']};"
 
     def _own_sequence(self, owned: Item) -> list[str]:

@@ -78,7 +78,8 @@ class _Ordering:
         self._operations = operations
         self._needs: dict[Step, set[Step]] = {}
         for identity, fate in fates.of.items():
-            if fates.ends(identity):
+            # An index is no part of another one any longer when either, or what makes it so, is dropped.
+            if fates.ends(identity) and not identity.startswith("attached index "):
                 self._needs[DROP, identity] = set()
             if fate in (Fate.MAKE, Fate.REBUILD, Fate.ALTER) and operations.maker(identity) == identity:
                 self._needs[MAKE, identity] = set()
@@ -173,6 +174,9 @@ class _Ordering:
             for need in item.needs:
                 if not (item.kind == "table" and need.startswith("table ")):
                     yield (MAKE, identity), (MAKE, need)
+                around = self._fates.after[need].inside
+                if around.startswith("table ") and self._fates.of[around] is Fate.ALTER:
+                    yield (MAKE, identity), (MAKE, around)
 
     def _alterations(self) -> Iterator[tuple[Step, Step]]:
         fates = self._fates
