@@ -2,7 +2,16 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from init_slate_db.core.addresses import Address, reach
+from init_slate_db.core.options import ConnectionOptions
+from tests.archives import NAME
+from tests.servers import Server
+from versioning.archive.folder import Archive, Version, digest
+from versioning.archive.scratch import Scratch, scratch
 
 LABELS = ("sad", "calm", "it's ok", "glad", "happy")
 PLAIN_TYPES = (
@@ -319,3 +328,22 @@ def quote(text: str) -> str:
 
 def identifier(name: str) -> str:
     return name if name.islower() else f'"{name}"'
+
+
+@contextmanager
+def scratches(server: Server) -> Iterator[Scratch]:
+    """Scratch databases, as the commands have them."""
+    parameters = server.parameters()
+    options = ConnectionOptions(
+        host=parameters["host"], port=server.port, user=parameters["user"], password=server.password
+    )
+    reached = reach(Address(options, "postgres"), "slate-schema")
+    with reached.connection, scratch(reached) as made:
+        yield made
+
+
+def archive_of(text: str, folder: Path) -> Archive:
+    """An archive with one version, 1, of this schema."""
+    archive = Archive(folder, NAME, {"1": Version({}, digest(text), "2020-01-01T00:00:00+00:00", "")})
+    archive.write({archive.schema_file("1"): text})
+    return archive

@@ -16,7 +16,7 @@ SNAPSHOTS: dict[tuple[str, ...], str] = {(): "help-schema.txt"} | {(verb,): f"he
 RELEASE_VERBS = ("create", "bootstrap", "list", "diff", "activate", "rollback", "test", "retire", "restore")
 SNAPSHOTS |= {("release",): "help-schema-release.txt"}
 SNAPSHOTS |= {("release", verb): f"help-schema-release-{verb}.txt" for verb in RELEASE_VERBS}
-ARCHIVE_VERBS = ("init", "push", "deploy", "verify", "log")
+ARCHIVE_VERBS = ("init", "push", "delta", "deploy", "verify", "log")
 SNAPSHOTS |= {("archive",): "help-schema-archive.txt"}
 SNAPSHOTS |= {("archive", verb): f"help-schema-archive-{verb}.txt" for verb in ARCHIVE_VERBS}
 

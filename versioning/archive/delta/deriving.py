@@ -1,5 +1,6 @@
 """Derives a delta, and proves it in scratch databases before anybody sees it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -9,8 +10,8 @@ from init_slate_db.core.errors import SlateError
 from versioning.archive.delta.operations import Operation
 from versioning.archive.delta.ordering import plan
 from versioning.archive.folder import PARTITIONS
-from versioning.archive.items import Description, Difference, compare
-from versioning.archive.proof import Workshop, run
+from versioning.archive.items import Description, Difference
+from versioning.archive.proof import Workshop, begin_anew
 from versioning.archive.writing import PREAMBLE
 
 DECIDE = "-- DECIDE: "
@@ -41,28 +42,32 @@ def derive(workshop: Workshop, parent: str, live: Description) -> Delta | None:
 
     :raises SlateError: delta-impossible: there is no order in which it could be done.
     """
-    before = workshop.description(parent)
-    if not compare(before, live):
+    if not workshop.compare(workshop.description(parent), live):
         return None
+    # Made anew, both are in the words that the server has for what it has read.
+    before, after = workshop.anew(workshop.description(parent)), workshop.anew(live)
     database = workshop.build(parent)
-    can_cast = Casts(workshop.scratch.connect(database))
-    operations = plan(before, live, can_cast, with_partitions=PARTITIONS in workshop.archive.leave_out)
-    text = write_text(operations, f"From version {parent}")
-    what = f"the delta from version {parent}"
-    name = workshop.scratch.make(database)
     try:
-        run(workshop.scratch.connect(name), text, what)
-        left = tuple(compare(live, workshop.look(name)))
-        return Delta(tuple(operations), text, left)
+        can_cast = Casts(workshop.scratch.connect(database))
+        operations = tuple(plan(before, after, can_cast, with_partitions=PARTITIONS in workshop.archive.leave_out))
+        text = write_text(operations, f"From version {parent}")
+        return _prove(workshop, database, operations, text, live)
+    finally:
+        workshop.scratch.drop(database)
+
+
+def _prove(workshop: Workshop, database: str, operations: tuple[Operation, ...], text: str, live: Description) -> Delta:
+    """The delta with what the server says of it."""
+    try:
+        found = workshop.apply(database, text, "the delta")
     except SlateError as error:
         if error.code != "delta-failed":
             raise
-        return Delta(tuple(operations), text, failed=_find_failure(workshop, name, operations) or error)
-    finally:
-        workshop.scratch.drop(name)
+        return Delta(operations, text, failed=_find_failure(workshop, database, operations) or error)
+    return Delta(operations, text, tuple(workshop.compare(live, found)))
 
 
-def write_text(operations: list[Operation], title: str) -> str:
+def write_text(operations: Sequence[Operation], title: str) -> str:
     """The delta as a file: what is to be decided stands before what it is about."""
     pieces = [f"-- {title}.\n{PREAMBLE}"]
     for operation in operations:
@@ -71,9 +76,10 @@ def write_text(operations: list[Operation], title: str) -> str:
     return "\n".join(pieces)
 
 
-def _find_failure(workshop: Workshop, database: str, operations: list[Operation]) -> SlateError | None:
+def _find_failure(workshop: Workshop, database: str, operations: Sequence[Operation]) -> SlateError | None:
     """The step that fails, by taking one after the other."""
     connection = workshop.scratch.connect(database)
+    begin_anew(connection)
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(PREAMBLE.encode())
