@@ -211,7 +211,9 @@ WHERE n.nspname <> 'slate' OR EXISTS (SELECT FROM relation AS r WHERE r.relnames
   'p', 'v', 'm'))
   OR EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = n.oid)
 UNION ALL
-SELECT NULL::oid, NULL::oid, 0, 'absence of', 'schema public', '', 'DROP SCHEMA public;', 'CREATE SCHEMA public;',
+SELECT NULL::oid, NULL::oid, 0, 'absence of', 'schema public', '', 'DROP SCHEMA public;',
+  -- Of public this is no grant of its own: every new database has it.
+  'CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;',
   NULL::oid, NULL::text, {NOTHING}
 WHERE to_regnamespace('public') IS NULL
 """
