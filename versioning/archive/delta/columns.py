@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from versioning.archive.delta.alterations import Alteration
 from versioning.archive.delta.fates import has_other_type
+from versioning.archive.delta.names import quote_name, split_name, unquote
 from versioning.archive.items import Item
 
 CanCast = Callable[[str, str], bool]
@@ -109,10 +110,21 @@ def _change_identity(before: Item, after: Item, head: str) -> list[str]:
         return []
     changed = [f"SET GENERATED {becomes}"] if was != becomes else []
     had, has = _read_options(before), _read_options(after)
+    rename = []
+    if sequence_of(before) != sequence_of(after):
+        rename.append(f"ALTER SEQUENCE {sequence_of(before)} RENAME TO {split_name(sequence_of(after))[1]};")
     changed += [
         f"SET {has.get(word, standard)}" for word, standard in _OPTIONS.items() if had.get(word) != has.get(word)
     ]
-    return [f"{head} {' '.join(changed)};"] if changed else []
+    return [*rename, f"{head} {' '.join(changed)};"] if changed else rename
+
+
+def sequence_of(column: Item) -> str:
+    """The sequence of an identity: where it is not told, the one that PostgreSQL names for it."""
+    if name := _read_options(column).get("SEQUENCE NAME"):
+        return name.removeprefix("SEQUENCE NAME ")
+    schema, table = split_name(column.facts["table"])
+    return f"{schema}.{quote_name('_'.join((unquote(table), unquote(column.facts['column']), 'seq')))}"
 
 
 def _read_options(column: Item) -> dict[str, str]:

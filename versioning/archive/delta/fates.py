@@ -43,6 +43,12 @@ def is_plain(column: Item) -> bool:
     return column.kind == "column" and column.facts["expression"] is None
 
 
+def needs_of(item: Item) -> Iterable[str]:
+    """What it needs, but for what an item of its own says: a table's parents, and the column that owns a sequence."""
+    apart = {"table": "table ", "sequence": "column "}.get(item.kind)
+    return (need for need in item.needs if not (apart and need.startswith(apart)))
+
+
 def has_other_type(before: Item, after: Item) -> bool:
     """Whether a column's type or collation is another one."""
     return any(before.facts[fact] != after.facts[fact] for fact in ("type", "collation"))
@@ -152,10 +158,8 @@ class _Settling:
         self._fates = fates
         self._waiting: deque[str] = deque()
         for identity, item in fates.before.items():
-            for need in item.needs:
-                # What one table has to do with another one is said by the link between them.
-                if not (item.kind == "table" and need.startswith("table ")):
-                    fates._dependents.setdefault(need, set()).add(identity)
+            for need in needs_of(item):
+                fates._dependents.setdefault(need, set()).add(identity)
             if item.inside and _ends_with_container(item):
                 fates._contents.setdefault(item.inside, set()).add(identity)
             if item.kind == "attached index":

@@ -6,10 +6,10 @@ from graphlib import CycleError, TopologicalSorter
 
 from init_slate_db.core.errors import SlateError
 from versioning.archive.delta.alterations import can_alter
-from versioning.archive.delta.columns import CanCast
-from versioning.archive.delta.fates import Fate, Fates, settle
+from versioning.archive.delta.columns import CanCast, sequence_of
+from versioning.archive.delta.fates import Fate, Fates, needs_of, settle
+from versioning.archive.delta.names import split_name
 from versioning.archive.delta.operations import Operation, Operations
-from versioning.archive.delta.renames import split_name
 from versioning.archive.items import Description, Item
 from versioning.archive.writing import Place, order, place_of
 
@@ -171,9 +171,8 @@ class _Ordering:
 
     def _makings(self) -> Iterator[tuple[Step, Step]]:
         for identity, item in self._fates.after.items():
-            for need in item.needs:
-                if not (item.kind == "table" and need.startswith("table ")):
-                    yield (MAKE, identity), (MAKE, need)
+            for need in needs_of(item):
+                yield (MAKE, identity), (MAKE, need)
                 around = self._fates.after[need].inside
                 if around.startswith("table ") and self._fates.of[around] is Fate.ALTER:
                     yield (MAKE, identity), (MAKE, around)
@@ -220,9 +219,9 @@ class _Ordering:
             if verb == DROP:
                 for key in _names_of(self._fates.before[identity]):
                     had.setdefault(key, []).append(identity)
-        for identity in [one for verb, one in self._needs if verb == MAKE]:
-            if self._fates.of[identity] is not Fate.ALTER:
-                for key in _names_of(self._fates.after[identity]):
+        for identity, item in self._fates.after.items():
+            if self._fates.is_made(identity):
+                for key in _names_of(item):
                     yield from (
                         ((MAKE, identity), (DROP, one)) for other in had.get(key, ()) for one in self._really(other)
                     )
@@ -288,5 +287,7 @@ def _names_of(item: Item) -> Iterator[tuple[str, str]]:
         yield "type", item.name
     if item.kind in ("function", "aggregate"):
         yield "routine", item.name
+    if item.kind == "column" and item.facts["identity"]:
+        yield "relation", sequence_of(item)
     if item.kind == "constraint" and item.facts.get("type") in ("p", "u", "x"):
         yield "relation", f"{split_name(item.facts['table'])[0]}.{item.facts['name']}"

@@ -1,6 +1,7 @@
 """Guesses which of what is dropped may be what is new, under another name."""
 
 from versioning.archive.delta.fates import Fate, Fates, is_plain
+from versioning.archive.delta.names import split_name
 from versioning.archive.items import Item
 
 
@@ -41,14 +42,3 @@ def _question(lost: Item, new: Item) -> str:
         way = f"{move} ALTER TABLE {where}.{split_name(lost.name)[1]} RENAME TO {name};".strip()
         made = "its CREATE TABLE"
     return f"Is it {new.name} now? Then, instead of this and {made}: {way}"
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """The schema and the rest of a qualified name, both as DDL has them."""
-    if name.startswith('"'):
-        end = name.index('"', 1)
-        while name[end + 1 : end + 2] == '"':
-            end = name.index('"', end + 2)
-        return name[: end + 1], name[end + 2 :]
-    schema, _, rest = name.partition(".")
-    return schema, rest
