@@ -159,7 +159,9 @@ class _Settling:
         self._waiting: deque[str] = deque()
         for identity, item in fates.before.items():
             for need in needs_of(item):
-                fates._dependents.setdefault(need, set()).add(identity)
+                # A table stays a partition, whatever becomes of the indexes that it had before it was one.
+                if item.kind not in ("partition", "inheritance") or need.startswith("table "):
+                    fates._dependents.setdefault(need, set()).add(identity)
             if item.inside and _ends_with_container(item):
                 fates._contents.setdefault(item.inside, set()).add(identity)
             if item.kind == "attached index":

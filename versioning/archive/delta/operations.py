@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from versioning.archive.delta.alterations import alter, lost_data
 from versioning.archive.delta.columns import CanCast, alter_column, loosen
-from versioning.archive.delta.fates import Fate, Fates, is_plain
+from versioning.archive.delta.fates import TYPES, Fate, Fates, is_plain
 from versioning.archive.delta.renames import guess_renames
 from versioning.archive.items import Description, Item
 from versioning.archive.writing import inline, table_text, with_default
@@ -74,8 +74,20 @@ class Operations:
     def loosen(self, identity: str) -> Operation:
         item = self.fates.before[identity]
         is_led = any(one in self.fates.loosened for one in self.fates.led_by(identity, self.fates.before))
+        if is_led:
+            return Operation("")
         note = f"Rows whose {item.name} is no {item.facts['type']} as it is now are refused: change them before."
-        return Operation("" if is_led else loosen(item), () if is_led else (note,))
+        return Operation(loosen(item), (note,) if self._may_be_refused(item) else ())
+
+    def _may_be_refused(self, column: Item) -> bool:
+        """Whether a type that is made anew may not have all values of before."""
+        for identity in column.needs:
+            if self.fates.ends(identity):
+                was, becomes = self.fates.before[identity], self.fates.after[identity]
+                is_wider = was.kind == "enum" and {*was.facts["labels"]} <= {*becomes.facts["labels"]}
+                if was.kind in TYPES and was.kind != "collation" and not is_wider:
+                    return True
+        return False
 
     def make(self, identity: str) -> Operation:
         if self.fates.of[identity] is Fate.ALTER:
@@ -161,7 +173,7 @@ class Operations:
         for column in _columns_of(owned):
             table = self.fates.after[column].inside
             owner = self.fates.before.get(f"owner of {table}")
-            if owner and not self.fates.ends(table):
+            if owner and not self.fates.ends(owner.identity):
                 return [f"ALTER SEQUENCE {owned.name} OWNER TO {owner.create.rpartition(' OWNER TO ')[2]}"]
         return []
 

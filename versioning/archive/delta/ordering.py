@@ -258,6 +258,7 @@ class _Ordering:
                 if owned.kind == "owned sequence":
                     sequence = f"sequence {owned.name}"
                     for column in (need for need in owned.needs if need.startswith("column ")):
+                        yield (MAKE, owned.identity), (DROP, f"owner of {schema[column].inside}")
                         if schema is self._fates.before:
                             yield (MAKE, column), (DROP, sequence)
                         elif self._drops_identity(column):
