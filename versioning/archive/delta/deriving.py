@@ -114,7 +114,8 @@ class Casts:
     def __call__(self, before: str, after: str) -> bool:
         """Both types as DDL has them. False where it does not know one of them."""
         try:
-            self._connection.execute(f"SELECT NULL::{before}::{after}".encode())
+            with self._connection.transaction():
+                self._connection.execute(f"SELECT NULL::{before}::{after}".encode())
         except psycopg.errors.Error:
             return False
         return True
