@@ -2,19 +2,21 @@
 
 from versioning.archive.delta.fates import Fate, Fates, is_plain
 from versioning.archive.delta.names import split_name
-from versioning.archive.items import Item
+from versioning.archive.items import Description, Item
 
 
 def guess_renames(fates: Fates) -> dict[str, tuple[str, ...]]:
     """By columns and tables that are dropped, what the author has to decide about them."""
     lost = [item for identity, item in fates.before.items() if fates.of[identity] is Fate.DROP]
     new = [item for identity, item in fates.after.items() if fates.of[identity] is Fate.MAKE]
+    were, are = _columns(fates.before), _columns(fates.after)
     found: dict[str, tuple[str, ...]] = {}
     for item in lost:
         if is_plain(item):
             candidates = [one for one in new if is_plain(one) and _is_alike(item, one)]
         elif item.kind == "table":
-            candidates = [one for one in new if one.kind == "table" and _has_same_columns(fates, item, one)]
+            mine = were.get(item.identity)
+            candidates = [one for one in new if one.kind == "table" and mine and are.get(one.identity) == mine]
         else:
             continue
         found[item.identity] = tuple(_question(item, one) for one in candidates)
@@ -25,10 +27,13 @@ def _is_alike(lost: Item, new: Item) -> bool:
     return all(lost.facts[fact] == new.facts[fact] for fact in ("table", "type", "collation"))
 
 
-def _has_same_columns(fates: Fates, lost: Item, new: Item) -> bool:
-    were = {item.create for item in fates.before.values() if item.kind == "column" and item.inside == lost.identity}
-    are = {item.create for item in fates.after.values() if item.kind == "column" and item.inside == new.identity}
-    return were == are != set()
+def _columns(schema: Description) -> dict[str, set[str]]:
+    """The clauses of the columns of each table."""
+    found: dict[str, set[str]] = {}
+    for item in schema.values():
+        if item.kind == "column":
+            found.setdefault(item.inside, set()).add(item.create)
+    return found
 
 
 def _question(lost: Item, new: Item) -> str:
