@@ -9,11 +9,11 @@ from init_slate_db.core.addresses import Address, reach
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from versioning.archive import ledger
+from versioning import PROGRAM
+from versioning.archive import NAME, ledger
 from versioning.archive.delta.deriving import Delta, derive
 from versioning.archive.folder import Archive, open_archive
 from versioning.archive.options import (
-    NAME,
     Where,
     add_archive_options,
     add_database_option,
@@ -27,7 +27,6 @@ from versioning.archive.options import (
 from versioning.archive.proof import Workshop, look
 from versioning.archive.push import add_parent_option, choose_parents, read_parents, read_pending
 from versioning.archive.reading import tell_left_out
-from versioning.check.options import PROGRAM
 
 
 @dataclass(frozen=True)
