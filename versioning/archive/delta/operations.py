@@ -45,6 +45,14 @@ class Operations:
         }
         self.clauses, self.tables = inline(in_tables)
         self._renames = guess_renames(self.fates)
+        self._children: dict[str, list[Item]] = {}
+        for item in self.fates.after.values():
+            for above in self.fates.led_by(item.identity, self.fates.after) if item.kind == "column" else ():
+                self._children.setdefault(above, []).append(item)
+        self._keys: dict[str, list[Item]] = {}
+        for item in self.fates.before.values():
+            if item.facts.get("type") == "f":
+                self._keys.setdefault(item.facts["table"], []).append(item)
 
     def maker(self, identity: str) -> str:
         """The item that is made together with this one, or itself."""
@@ -141,12 +149,10 @@ class Operations:
         return Operation("\n".join(lines), tuple(notes))
 
     def _drop_defaults_of_children(self, column: Item) -> Iterator[str]:
-        after = self.fates.after
-        for item in after.values():
-            if item.kind == "column" and column.identity in self.fates.led_by(item.identity, after):
-                yield from self._drop_defaults_of_children(item)
-                if f"default {item.name}" not in after:
-                    yield f"ALTER TABLE ONLY {item.facts['table']} ALTER COLUMN {item.facts['column']} DROP DEFAULT;"
+        for item in self._children.get(column.identity, ()):
+            yield from self._drop_defaults_of_children(item)
+            if f"default {item.name}" not in self.fates.after:
+                yield f"ALTER TABLE ONLY {item.facts['table']} ALTER COLUMN {item.facts['column']} DROP DEFAULT;"
 
     def _include_partitions(self, item: Item) -> str:
         table = self.fates.after.get(item.inside)
@@ -162,10 +168,8 @@ class Operations:
         if self.fates.ends(f"table {child}"):
             return
         comes_back = self.fates.of[link.identity] is Fate.REBUILD
-        for identity, key in self.fates.before.items():
-            if key.facts.get("type") == "f" and key.facts["table"] == parent:
-                if comes_back and not self.fates.ends(identity):
-                    continue
+        for key in self._keys.get(parent, ()):
+            if not comes_back or self.fates.ends(key.identity):
                 yield f"ALTER TABLE {child} DROP CONSTRAINT IF EXISTS {key.facts['name']};"
 
     def _own_sequence(self, owned: Item) -> list[str]:

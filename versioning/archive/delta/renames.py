@@ -1,30 +1,36 @@
 """Guesses which of what is dropped may be what is new, under another name."""
 
+from collections.abc import Hashable, Mapping
+
 from versioning.archive.delta.fates import Fate, Fates, is_plain
 from versioning.archive.delta.names import split_name
 from versioning.archive.items import Description, Item
 
+# More questions about one thing help nobody.
+_MOST = 3
+
 
 def guess_renames(fates: Fates) -> dict[str, tuple[str, ...]]:
     """By columns and tables that are dropped, what the author has to decide about them."""
-    lost = [item for identity, item in fates.before.items() if fates.of[identity] is Fate.DROP]
-    new = [item for identity, item in fates.after.items() if fates.of[identity] is Fate.MAKE]
     were, are = _columns(fates.before), _columns(fates.after)
+    new: dict[Hashable, list[Item]] = {}
+    for identity, item in fates.after.items():
+        if fates.of[identity] is Fate.MAKE and (key := _likeness(item, are)):
+            new.setdefault(key, []).append(item)
     found: dict[str, tuple[str, ...]] = {}
-    for item in lost:
-        if is_plain(item):
-            candidates = [one for one in new if is_plain(one) and _is_alike(item, one)]
-        elif item.kind == "table":
-            mine = were.get(item.identity)
-            candidates = [one for one in new if one.kind == "table" and mine and are.get(one.identity) == mine]
-        else:
-            continue
-        found[item.identity] = tuple(_question(item, one) for one in candidates)
+    for identity, item in fates.before.items():
+        if fates.of[identity] is Fate.DROP and (key := _likeness(item, were)):
+            found[identity] = tuple(_question(item, one) for one in new.get(key, ())[:_MOST])
     return found
 
 
-def _is_alike(lost: Item, new: Item) -> bool:
-    return all(lost.facts[fact] == new.facts[fact] for fact in ("table", "type", "collation"))
+def _likeness(item: Item, columns: Mapping[str, set[str]]) -> Hashable | None:
+    """What a column or a table has in common with itself under another name. None: it is neither."""
+    if is_plain(item):
+        return ("column", *(item.facts[fact] for fact in ("table", "type", "collation")))
+    if item.kind == "table" and item.identity in columns:
+        return ("table", frozenset(columns[item.identity]))
+    return None
 
 
 def _columns(schema: Description) -> dict[str, set[str]]:
