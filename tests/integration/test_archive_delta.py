@@ -99,6 +99,14 @@ QUESTIONS = (
 )
 
 
+DECIDED = {
+    "ALTER TABLE public.a DROP COLUMN old_name;": "ALTER TABLE public.a RENAME COLUMN old_name TO new_name;",
+    "ALTER TABLE public.a ADD COLUMN new_name text;": "",
+    "DROP TABLE public.former;": "ALTER TABLE public.former RENAME TO latter;",
+    "CREATE TABLE public.latter (\n    id integer,\n    b text\n);": "",
+}
+
+
 def test_what_it_cannot_know_is_a_comment_to_decide_and_no_push_goes_by_it(project: Project) -> None:
     project.push("1.0", f"CREATE TYPE mood AS ENUM ('sad', 'glad');{UNSURE}")
     project.do(CHANGE)
@@ -115,8 +123,19 @@ def test_what_it_cannot_know_is_a_comment_to_decide_and_no_push_goes_by_it(proje
     assert project.archive("delta", "--dry-run").stdout == text
     project.archive("delta", "--replace")
     assert project.pending.read_text() == text
+    # The author takes the way that was told, and the rows stay.
+    for written, meant in DECIDED.items():
+        assert written in text
+        text = text.replace(written, meant)
+    project.pending.write_text(text)
     decide(project)
     project.archive("push", "1.1")
+    with project.live() as live:
+        project.archive("deploy", project.dsn(live), "--to", "1.0", "--yes")
+        project.do("INSERT INTO former VALUES (1, 'x')", database=live)
+        project.archive("deploy", project.dsn(live), "--yes")
+        with project.server.connect(live) as connection:
+            assert connection.execute("SELECT id, b FROM latter").fetchall() == [(1, "x")]
 
 
 def test_rows_keep_what_they_hold_when_their_type_is_made_anew(project: Project) -> None:

@@ -210,7 +210,7 @@ def _prove_delta(workshop: Workshop, parent: str, live: Description, *, is_first
         raise SlateError(
             "delta-missing",
             f"The schema is not that of version {parent}, and there is no {pending}.",
-            hint=f"Write the DDL into it that leads from version {parent} here.",
+            hint=f"Have the DDL written that leads from version {parent} here: {NAME} delta; or write it.",
         )
     if found := UNDECIDED.search(text):
         raise SlateError(
