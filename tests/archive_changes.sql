@@ -582,3 +582,19 @@ ALTER TABLE b ALTER y SET NOT NULL;
 CREATE PROCEDURE p(a int) LANGUAGE sql AS 'SELECT 1';
 -- becomes
 CREATE PROCEDURE p(a int, b int DEFAULT 2) LANGUAGE sql AS 'SELECT 1';
+
+-- columns exchange types, both of which are made anew
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE DOMAIN amount AS integer;
+CREATE TABLE a (x mood, y amount);
+-- becomes
+CREATE TYPE mood AS ENUM ('glad');
+CREATE DOMAIN amount AS bigint;
+CREATE TABLE a (x amount, y mood);
+
+-- a column hands its type to another one
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE TABLE a (x mood, y text);
+-- becomes
+CREATE TYPE mood AS ENUM ('glad', 'sad');
+CREATE TABLE a (x text, y mood);

@@ -92,12 +92,12 @@ def _set_type(before: Item, after: Item, is_loose: bool, can_cast: CanCast) -> t
     text = f"TYPE {wanted}"
     if after.facts["collation"]:
         text += f" COLLATE {after.facts['collation']}"
+    note = f"Not every {was} is a {wanted}: values of {after.name} may be changed, or refused."
     if is_loose:
-        return f"{text} USING {column}::text::{wanted}", None
+        return f"{text} USING {column}::text::{wanted}", None if keeps_all(was, wanted) else note
     if keeps_all(was, wanted):
         return text, None
     through = "" if can_cast(was, wanted) else "::text"
-    note = f"Not every {was} is a {wanted}: values of {after.name} may be changed, or refused."
     return f"{text} USING {column}{through}::{wanted}", note
 
 

@@ -126,10 +126,17 @@ def _ends_with_container(item: Item) -> bool:
     return not item.inside.startswith("schema ") or item.kind in _RIGHTS
 
 
-def settle(before: Description, after: Description, can_alter: CanAlter, rebuilt: Iterable[str] = ()) -> Fates:
+def settle(
+    before: Description,
+    after: Description,
+    can_alter: CanAlter,
+    rebuilt: Iterable[str] = (),
+    loosened: Iterable[str] = (),
+) -> Fates:
     """The fates of all items.
 
     :param rebuilt: items that are to be made anew, though they can be altered.
+    :param loosened: columns that are to be text meanwhile, though what their type is made of stays.
     """
     fates = Fates(before, after, {})
     for identity in before.keys() | after.keys():
@@ -137,6 +144,8 @@ def settle(before: Description, after: Description, can_alter: CanAlter, rebuilt
     for identity in rebuilt:
         if fates.of[identity] in (Fate.KEEP, Fate.ALTER):
             fates.of[identity] = Fate.REBUILD
+    fates.loosened.update(one for one in loosened if fates.of[one] is Fate.ALTER)
+    fates.retyped.update(fates.loosened)
     _Settling(fates).run()
     return fates
 

@@ -89,7 +89,7 @@ class Operations:
 
     def _may_be_refused(self, column: Item) -> bool:
         """Whether a type that is made anew may not have all values of before."""
-        for identity in column.needs:
+        for identity in column.needs & self.fates.after[column.identity].needs:
             if self.fates.ends(identity):
                 was, becomes = self.fates.before[identity], self.fates.after[identity]
                 is_wider = was.kind == "enum" and {*was.facts["labels"]} <= {*becomes.facts["labels"]}

@@ -38,16 +38,17 @@ def plan(before: Description, after: Description, can_cast: CanCast, *, with_par
 
     rebuilt: set[str] = set()
     explicit: set[str] = set()
+    loosened: set[str] = set()
     cycle: list[Step] | None = None
     # Each round takes one obstacle out of the way, and there are no more than items.
     for _ in range(len(before) + 1):
-        fates = settle(before, after, may_alter, rebuilt)
+        fates = settle(before, after, may_alter, rebuilt, loosened)
         operations = Operations(fates, can_cast, with_partitions, set(explicit))
         ordering = _Ordering(fates, operations)
         cycle = ordering.find_cycle()
         if cycle is None:
             return ordering.operations()
-        if not _break(cycle, fates, operations, explicit, rebuilt):
+        if not _break(cycle, operations, explicit, rebuilt, loosened):
             break
     steps = "; ".join(f"{verb} {identity}" for verb, identity in (cycle or ())[:6])
     raise SlateError(
@@ -58,7 +59,11 @@ def plan(before: Description, after: Description, can_cast: CanCast, *, with_par
     )
 
 
-def _break(cycle: list[Step], fates: Fates, operations: Operations, explicit: set[str], rebuilt: set[str]) -> bool:
+def _break(
+    cycle: list[Step], operations: Operations, explicit: set[str], rebuilt: set[str], loosened: set[str]
+) -> bool:
+    """Whether a way out was found. Adds what is to be dropped by itself, made anew, or text meanwhile."""
+    fates = operations.fates
     for verb, identity in cycle:
         if verb == DROP and operations.goes_with_others(identity) and fates.before[identity].drop:
             explicit.add(identity)
@@ -66,6 +71,11 @@ def _break(cycle: list[Step], fates: Fates, operations: Operations, explicit: se
     for verb, identity in cycle:
         if verb == MAKE and fates.of[identity] is Fate.ALTER and fates.after[identity].kind in _CHEAP:
             rebuilt.add(identity)
+            return True
+    for verb, identity in cycle:
+        # Columns that exchange their types, both of which are made anew.
+        if verb == MAKE and identity in fates.retyped - fates.loosened:
+            loosened.add(identity)
             return True
     return False
 
@@ -162,8 +172,8 @@ class _Ordering:
                 yield (DROP, identity), (DROP, one)
             for other in fates.dependents(identity):
                 if not fates.ends(other):
-                    # What is altered lets go of it, unless it has been loosened from it.
-                    if identity not in fates.after[other].needs:
+                    # What is altered lets go of it; what is loosened has before.
+                    if other not in fates.loosened:
                         yield from (((DROP, one), (MAKE, other)) for one in really)
                 elif not really & self._really(other):
                     yield (DROP, identity), (DROP, other)
