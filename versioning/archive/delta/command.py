@@ -24,7 +24,7 @@ from versioning.archive.options import (
     scratch_for,
     tell,
 )
-from versioning.archive.proof import Workshop, look
+from versioning.archive.proof import Workshop
 from versioning.archive.push import add_parent_option, choose_parents, read_parents, read_pending
 from versioning.archive.reading import tell_left_out
 
@@ -90,7 +90,6 @@ def delta(options: Options) -> ExitStatus:
     reached = reach(options.target, PROGRAM)
     with reached.connection:
         tell_left_out(reached.connection, reached.place)
-        live = look(reached.connection, archive)
         record = ledger.read(reached.connection, archive.name)
         parents = choose_parents(archive, options.parents, record.version)
         if not parents:
@@ -105,6 +104,7 @@ def delta(options: Options) -> ExitStatus:
             _insist_on_free(archive, files)
         with scratch_for(reached, options.scratch) as made:
             workshop = Workshop(archive, made)
+            live = workshop.look_live(reached.connection)
             derived = {parent: derive(workshop, parent, live) for parent in parents}
     for parent, found in derived.items():
         if found and not found.is_proven:
