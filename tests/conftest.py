@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import effort, servers
 from tests.migrations import Nodes, make_nodes
 from tests.servers import Server
 
@@ -24,6 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folders with the longest tests first, so that no worker begins one when the others are done."""
     folders = ["faults", "containers", "integration", "compatibility", "unit"]
     items.sort(key=lambda item: folders.index(item.path.relative_to(Path(__file__).parent).parts[0]))
+    if effort.EVERYTHING:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(4 * 3600))
 
 
 @pytest.fixture(scope="session")

@@ -28,9 +28,6 @@ SETTINGS = "wal_retrieve_retry_interval = 100ms\nlog_statement = none"
 ADD, REMOVE = range(1, 80), range(1, 16)
 _numbers = count(1)
 
-# All moments take longer than any other test.
-pytestmark = pytest.mark.timeout(7200 if EVERYTHING else 300)
-
 
 def draw(seed: str, exchanges: range, size: int) -> list[int]:
     """So many of the exchanges, always the same for a seed; SLATE_ALL_MOMENTS: all of them."""

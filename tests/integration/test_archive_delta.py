@@ -1,6 +1,5 @@
 """The DDL from one version to a database is written by the archive, proven, and asks what it cannot know."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from init_slate_db.core.errors import ExitStatus, SlateError
 from tests.archive_schemas import Schema, archive_of, scratches
 from tests.archives import EVERYTHING, NAME, Project, make_project, scratch_databases
 from tests.conftest import VERSIONS
+from tests.effort import moments
 from tests.servers import Server
 from versioning.archive.delta.deriving import DECIDE, derive
 from versioning.archive.items import compare
@@ -17,8 +17,8 @@ from versioning.archive.proof import Workshop
 from versioning.archive.reading import describe
 from versioning.archive.writing import write_schema
 
-# Continuous integration runs few, others on each server version; SLATE_ARCHIVE_PAIRS=200 runs 200 on each.
-PAIRS = int(os.environ.get("SLATE_ARCHIVE_PAIRS", "8"))
+# Few are others on each server version; many are the same.
+PAIRS = moments(6, 200)
 
 
 @pytest.fixture

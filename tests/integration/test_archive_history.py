@@ -1,6 +1,5 @@
 """A history with branches and merges: from any version to any descendant, with the rows that are there."""
 
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ from tests.archive_histories import ROWS, History
 from tests.archive_schemas import scratches
 from tests.archives import Project, make_project
 from tests.conftest import VERSIONS
+from tests.effort import moments
 from tests.servers import Server
 from versioning.archive.delta.deriving import DECIDE, derive
 from versioning.archive.folder import Archive, Version, digest
@@ -20,10 +20,10 @@ from versioning.archive.proof import Workshop
 from versioning.archive.writing import write_schema
 
 SIZE = 30
-# How many ways from a version to a descendant are gone, and how long the history is on the second server version.
-# SLATE_ARCHIVE_WAYS=1000 goes all ways through the whole history on each.
-WAYS = int(os.environ.get("SLATE_ARCHIVE_WAYS", "4"))
-SHORT = SIZE if "SLATE_ARCHIVE_WAYS" in os.environ else 10
+# How many ways from a version to a descendant are gone (all are fewer than 1000), and how long the history is on the
+# second server version.
+WAYS = moments(3, 1000)
+SHORT = moments(10, SIZE)
 
 
 @pytest.fixture

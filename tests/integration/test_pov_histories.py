@@ -1,9 +1,8 @@
 """Whatever happened to the objects of a database: a rollback brings all of them back, and touches nothing else.
 
-POV_HISTORIES and POV_FUNCTIONS set the sizes; the issue's are 200 and 1000.
+12 histories with 100 functions a version; SLATE_ALL_MOMENTS: 200 with 1000, which takes ten minutes each.
 """
 
-import os
 import re
 import subprocess
 from collections import Counter
@@ -12,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from tests.effort import moments
 from tests.pov import Connection, prepared, roll_back, snapshot
 from tests.pov_histories import TABLES, Histories
 from tests.servers import Server, binaries
 
-HISTORIES = int(os.environ.get("POV_HISTORIES", "12"))
-FUNCTIONS = int(os.environ.get("POV_FUNCTIONS", "100"))
+HISTORIES = moments(12, 200)
+FUNCTIONS = moments(100, 1000)
 
 
 @pytest.fixture
