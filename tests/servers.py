@@ -15,11 +15,13 @@ from psycopg.conninfo import make_conninfo
 from init_slate_db.core.embedded import SUPERUSER, Cluster, find_binaries, free_port
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-# No fsync: the tests kill processes, never machines. Small caches make starts quick; they may have to live in memory.
+# No fsync: the tests kill processes, never machines. What a killed server leaves is in its own folder. Small caches
+# make starts quick, and may have to live in memory.
 SETTINGS = """
 fsync = off
 max_connections = 120
 shared_buffers = 64MB
+dynamic_shared_memory_type = mmap
 max_wal_size = 512MB
 wal_level = logical
 log_line_prefix = '%m [%p] %d '
