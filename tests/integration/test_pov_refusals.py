@@ -211,6 +211,33 @@ def test_a_role_reads_all_that_it_may_not_change(server: Server, name: str, role
         assert refusals(connection, first) == sorted(expected)
 
 
+def test_a_role_reads_what_it_may_not_use(server: Server, name: str, role: str) -> None:
+    with server.connect() as connection:
+        connection.execute(f'CREATE DATABASE "{name}" OWNER {role}'.encode())
+    login = role.strip('"')
+    with server.connect(name) as superuser, server.connect(name, user=login, password="role") as connection:
+        run(superuser, f"GRANT ALL ON SCHEMA public TO {role}", "CREATE TABLE keys (a integer PRIMARY KEY)")
+        run(superuser, f"GRANT REFERENCES ON keys TO {role}", "CREATE TYPE kind AS ENUM ('one')")
+        install(connection)
+        run(connection, "CREATE TABLE mine (a integer CONSTRAINT refers REFERENCES keys)")
+        run(connection, "CREATE FUNCTION takes(kind) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+        run(connection, "CREATE FUNCTION block() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'")
+        first, wanted = snapshot(connection), revision(connection)
+        run(connection, "ALTER TABLE mine DROP CONSTRAINT refers", "DROP FUNCTION takes(kind), block()")
+        run(superuser, f"REVOKE REFERENCES ON keys FROM {role}", "REVOKE USAGE ON TYPE kind FROM PUBLIC")
+        run(superuser, "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
+        cannot = f'role "{login}" may not use'
+        assert refusals(connection, first) == [
+            f"constraint refers ON public.mine: {cannot} table column public.keys.a",
+            f"function public.block(): {cannot} language plpgsql",
+            f"function public.takes(public.kind): {cannot} type public.kind",
+        ]
+        run(superuser, f"GRANT REFERENCES (a) ON keys TO {role}", f"GRANT USAGE ON TYPE kind TO {role}")
+        run(superuser, f"GRANT USAGE ON LANGUAGE plpgsql TO {role}")
+        roll_back(connection, first)
+        assert revision(connection) == wanted
+
+
 def test_what_stands_unchanged_on_what_must_be_remade_is_named_where_it_is_not_ones_own(
     server: Server, name: str, role: str
 ) -> None:
