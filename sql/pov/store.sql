@@ -13,11 +13,12 @@ BEGIN
     RETURN;
   END IF;
 
-  INSERT INTO pov.object (objectid, kind, identity, content, needs)
-  SELECT l.objectid, l.kind, l.identity, l.content, l.needs FROM unnest(live) AS l
-  ON CONFLICT (objectid) DO NOTHING;
   INSERT INTO pov.revision (revisionid) VALUES (_revisionid) ON CONFLICT (revisionid) DO NOTHING;
+  -- Of a revision that was there before, all objects are stored.
   IF FOUND THEN
+    INSERT INTO pov.object (objectid, kind, identity, content, needs)
+    SELECT l.objectid, l.kind, l.identity, l.content, l.needs FROM unnest(live) AS l
+    ON CONFLICT (objectid) DO NOTHING;
     INSERT INTO pov.revision_object (revisionid, objectid) SELECT _revisionid, l.objectid FROM unnest(live) AS l;
   END IF;
   _snapshotid := coalesce(active.snapshotid, 0) + 1;
