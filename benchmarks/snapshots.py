@@ -13,7 +13,7 @@ from tests.pov import Connection, prepared, roll_back, snapshot
 from tests.pov_histories import Histories
 from tests.servers import Server
 
-ROUNDS = 5
+ROUNDS = 15
 CHANGED = 10
 
 

@@ -4,10 +4,8 @@ ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $function$
-  WITH target AS MATERIALIZED (
-    SELECT * FROM unnest(stored)
-  ), named AS MATERIALIZED (
-    SELECT DISTINCT pov.bare_name(s.identity) AS name FROM target AS s WHERE s.kind IN ('function', 'aggregate')
+  WITH named AS MATERIALIZED (
+    SELECT DISTINCT pov.bare_name(s.identity) AS name FROM unnest(stored) AS s WHERE s.kind IN ('function', 'aggregate')
   )
   SELECT key, coalesce(l.kind, s.kind), coalesce(l.identity, s.identity),
     CASE
@@ -27,7 +25,7 @@ AS $function$
     END,
     l.content, s.content, s.needs, l.grantees, l.keeper, l.class_id, l.object_id
   FROM unnest(live) AS l
-  FULL JOIN target AS s USING (key)
+  FULL JOIN unnest(stored) AS s USING (key)
 $function$;
 
 COMMENT ON FUNCTION pov.compare(pov.live_object[], pov.live_object[]) IS
