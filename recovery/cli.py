@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, default_database, read_address
+from init_slate_db.core.addresses import Address, address_of, read_address
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import configure_logging, write_result
 from init_slate_db.core.errors import ExitStatus
@@ -163,9 +163,7 @@ def _read_backups(
 
 
 def _read_target(connection: ConnectionOptions, database: str | None) -> Address:
-    return Address(
-        replace(connection, role="the source"), database or default_database(), overrides=database is not None
-    )
+    return address_of(connection, database, role="the source")
 
 
 def _read_moment(value: Any, faults: Faults) -> datetime | None:

@@ -21,9 +21,7 @@ from replication.options import (
 from replication.reading import (
     ADDRESS,
     DEFAULT_JOBS,
-    FORMATS,
     read_file,
-    read_format,
     read_interval,
     read_jobs,
     read_limits,
@@ -85,12 +83,6 @@ def _add_addresses(parser: OptionParser, *names: str) -> argparse._ArgumentGroup
     return group
 
 
-def _add_consent(parser: OptionParser) -> None:
-    group = parser.add_argument_group("Consent")
-    group.add_argument("--dry-run", action="store_true", help="survey and plan alone; write nothing anywhere")
-    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-
-
 def _finish(parser: OptionParser) -> OptionParser:
     shared.add_fallback_connection_options(parser)
     shared.add_common_options(parser)
@@ -126,7 +118,7 @@ def _build_add() -> OptionParser:
         "and keep it in FILE",
     )
     value(group, "--jobs", metavar="N", help=f"connections a server, for comparing (default {DEFAULT_JOBS})")
-    _add_consent(parser)
+    shared.add_consent_options(parser)
     return _finish(parser)
 
 
@@ -152,7 +144,7 @@ def _build_status() -> OptionParser:
         repeatable=True,
         help="exit with 3 where a destination is further behind: 1000 (events), 30s, 5min, 64MB",
     )
-    shared.value_option(group, "--format", metavar="FORMAT", help="text or json (default text)", completions=FORMATS)
+    shared.add_format_option(group, "text or json (default text)")
     return _finish(parser)
 
 
@@ -161,7 +153,7 @@ def _build_verify() -> OptionParser:
     _add_addresses(parser, "source", "destination")
     group = parser.add_argument_group("How to compare")
     shared.value_option(group, "--jobs", metavar="N", help=f"connections a server (default {DEFAULT_JOBS})")
-    shared.value_option(group, "--format", metavar="FORMAT", help="text or json (default text)", completions=FORMATS)
+    shared.add_format_option(group, "text or json (default text)")
     return _finish(parser)
 
 
@@ -178,7 +170,7 @@ def _build_remove() -> OptionParser:
         help="source or destination: it is gone for good, and is not asked",
         completions=SIDES,
     )
-    _add_consent(parser)
+    shared.add_consent_options(parser)
     return _finish(parser)
 
 
@@ -216,7 +208,7 @@ def _status(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
         fallback=shared.read_fallback_connection_options(values, Faults()),
         watch=read_interval(values.watch, faults),
         limits=read_limits(values.max_lag or [], faults),
-        format=read_format(values, faults),
+        format=shared.read_format(values, faults),
         log=log,
     )
     faults.raise_any(f"{PROGRAM} status")
@@ -230,7 +222,7 @@ def _verify(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
         source=read_side(values, "source", faults),
         destination=read_side(values, "destination", faults),
         jobs=read_jobs(values, faults),
-        format=read_format(values, faults),
+        format=shared.read_format(values, faults),
         log=log,
     )
     faults.raise_any(f"{PROGRAM} verify")

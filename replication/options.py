@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from init_slate_db.core.addresses import Address
-from init_slate_db.core.options import ConnectionOptions, LogOptions
+from init_slate_db.core.options import ConnectionOptions, Format, LogOptions
 
 PROGRAM = "slate-replicate"
 
-Format = Literal["text", "json"]
 Side = Literal["source", "destination"]
 SIDES: tuple[Side, ...] = ("source", "destination")
 

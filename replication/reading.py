@@ -5,15 +5,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, read_address
 from init_slate_db.core.options import MISSING, ConnectionOptions, Faults
-from replication.options import Format, Limits, Side
+from replication.options import Limits, Side
 
 DEFAULT_JOBS = 4
-FORMATS = ("text", "json")
 ADDRESS = "a host, host:port, socket folder, URI or key=value string"
 _MOST_JOBS = 64
 _LAG = re.compile(r"(?P<number>[0-9]{1,15})(?P<unit>s|min|h|kB|MB|GB)?")
@@ -74,11 +73,6 @@ def read_file(value: Any, faults: Faults) -> Path | None:
 def read_jobs(values: argparse.Namespace, faults: Faults) -> int:
     """How many connections a server."""
     return shared.read_whole_number(values.jobs, "--jobs", faults, largest=_MOST_JOBS) or DEFAULT_JOBS
-
-
-def read_format(values: argparse.Namespace, faults: Faults) -> Format:
-    """How results are printed."""
-    return cast(Format, shared.read_choice(values.format, "--format", FORMATS, faults) or "text")
 
 
 def read_interval(value: str | None, faults: Faults) -> float | None:

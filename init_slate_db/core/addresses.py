@@ -1,5 +1,6 @@
 """Where the databases are: what a user types for one, and the way there."""
 
+import argparse
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from psycopg.conninfo import conninfo_to_dict
 
+from init_slate_db.core import options as shared
 from init_slate_db.core.connection import Connection, connect, pin, server_parameters
 from init_slate_db.core.conninfo import Parameters, describe, is_valid_dsn
 from init_slate_db.core.options import MISSING, ConnectionOptions, Faults
@@ -58,6 +60,29 @@ class Reached:
 def default_database() -> str:
     """The database that a command works on when none is named."""
     return os.environ.get("PGDATABASE") or DEFAULT_DATABASE
+
+
+def add_database_option(group: argparse._ArgumentGroup, *, repeatable: bool = False) -> None:
+    """Adds --database, which goes with the connection options.
+
+    :param repeatable: whether it may stand there more than once.
+    """
+    help = "the database [PGDATABASE, events]"
+    shared.value_option(group, "-d", "--database", metavar="NAME", help=help, repeatable=repeatable)
+
+
+def read_database(values: argparse.Namespace, faults: Faults) -> Address:
+    """The database that --database and the connection options name."""
+    connection = shared.read_connection_options(values, faults)
+    return address_of(connection, shared.read_text(values.database, "--database", faults))
+
+
+def address_of(connection: ConnectionOptions, database: str | None, role: str = "the server") -> Address:
+    """The database of that name, else of the connection string's, else the default one.
+
+    :param role: what the server is called in questions.
+    """
+    return Address(replace(connection, role=role), database or default_database(), overrides=database is not None)
 
 
 def read_address(value: str, option: str, fallback: ConnectionOptions, database: str | None, faults: Faults) -> Address:

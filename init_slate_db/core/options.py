@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, cast
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
@@ -12,6 +12,8 @@ from init_slate_db import __version__
 from init_slate_db.core.errors import EXIT_STATUS_MEANINGS, SlateError
 
 DEFAULT_CONNECT_TIMEOUT = 15000
+Format = Literal["text", "json"]
+FORMATS = ("text", "json")
 _LARGEST_TIMEOUT = 2**31 - 1
 _SHELLS = ("bash", "zsh", "fish")
 # Options whose values show in no message.
@@ -256,6 +258,23 @@ def add_common_options(parser: argparse.ArgumentParser, *, version: bool = True)
     group.add_argument("-h", "--help", action="help", help="show this help")
 
 
+def add_consent_options(
+    parser: OptionParser, dry_run: str = "survey and plan alone; write nothing anywhere"
+) -> argparse._ArgumentGroup:
+    """Adds how the user agrees to a change.
+
+    :param dry_run: the help for --dry-run.
+    """
+    group = parser.add_argument_group("Consent")
+    group.add_argument("--dry-run", action="store_true", help=dry_run)
+    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    return group
+
+
+def add_format_option(group: argparse._ArgumentGroup, help: str = "of the result: text or json (default text)") -> None:
+    value_option(group, "--format", metavar="FORMAT", help=help, completions=FORMATS)
+
+
 def read_connection_options(values: argparse.Namespace, faults: Faults) -> ConnectionOptions:
     """The connection options among the parsed values; each fault of theirs goes to faults."""
     return replace(
@@ -271,9 +290,7 @@ def read_fallback_connection_options(values: argparse.Namespace, faults: Faults)
         port=read_whole_number(values.port, "--port", faults, largest=65535),
         user=read_text(values.user, "--user", faults),
         password=read_text(values.password, "--password", faults),
-        connect_timeout=read_whole_number(
-            values.connect_timeout, "--connect-timeout", faults, largest=_LARGEST_TIMEOUT, unit="milliseconds"
-        )
+        connect_timeout=read_milliseconds(values.connect_timeout, "--connect-timeout", faults)
         or DEFAULT_CONNECT_TIMEOUT,
         interactive=not values.no_input and sys.stdin.isatty() and sys.stderr.isatty(),
     )
@@ -281,7 +298,7 @@ def read_fallback_connection_options(values: argparse.Namespace, faults: Faults)
 
 def read_log_options(values: argparse.Namespace, faults: Faults) -> LogOptions:
     """The options for standard error among the parsed values."""
-    chosen = read_choice(values.log_format, "--log-format", ("text", "json"), faults)
+    chosen = read_choice(values.log_format, "--log-format", FORMATS, faults)
     if values.quiet and values.verbose:
         faults.add("--quiet", "goes not with --verbose")
     return LogOptions(verbosity=-1 if values.quiet else min(values.verbose, 2), format=chosen or "text")
@@ -301,6 +318,16 @@ def read_choice(value: Any, option: str, choices: Iterable[str], faults: Faults)
         faults.add(option, f'"{text}" is not one of {", ".join(choices)}')
         return None
     return text
+
+
+def read_format(values: argparse.Namespace, faults: Faults) -> Format:
+    """The value of add_format_option's option."""
+    return cast(Format, read_choice(values.format, "--format", FORMATS, faults) or "text")
+
+
+def read_milliseconds(value: Any, option: str, faults: Faults) -> int | None:
+    """The value of an option that takes a time for PostgreSQL to wait."""
+    return read_whole_number(value, option, faults, largest=_LARGEST_TIMEOUT, unit="milliseconds")
 
 
 def read_whole_number(value: Any, option: str, faults: Faults, *, largest: int, unit: str = "") -> int | None:

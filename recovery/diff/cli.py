@@ -15,13 +15,12 @@ from init_slate_db.core.digests.settings import LARGEST_ID, PRECISIONS, Precisio
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import ConnectionOptions, Faults, LogOptions, OptionParser
 from init_slate_db.core.program import run
-from recovery.diff.options import PROGRAM, Format, Options
+from recovery.diff.options import PROGRAM, Options
 from recovery.diff.result import Comparison
 
 _DEFAULT = Settings()
 _MOST_JOBS = 64
 _MOST_DIFFERENCES = 1_000_000
-_FORMATS = ("text", "json")
 _EXAMPLES = """\
   slate-diff db1 backup-host
   slate-diff db1:5432 postgresql://reader@db2/events_copy --format json
@@ -71,13 +70,7 @@ def _add_work_options(parser: OptionParser) -> None:
         metavar="NUMBER",
         help=f"stop when so many are found (default {_DEFAULT.max_differences})",
     )
-    shared.value_option(
-        group,
-        "--format",
-        metavar="FORMAT",
-        help="of the result: text or json (default text)",
-        completions=_FORMATS,
-    )
+    shared.add_format_option(group)
 
 
 def read_options(values: argparse.Namespace, faults: Faults) -> Options:
@@ -88,7 +81,7 @@ def read_options(values: argparse.Namespace, faults: Faults) -> Options:
         left=_read_side(values.left, "LEFT", replace(connection, role="the left server"), database, faults),
         right=_read_side(values.right, "RIGHT", replace(connection, role="the right server"), database, faults),
         settings=_read_settings(values, faults),
-        format=cast(Format, shared.read_choice(values.format, "--format", _FORMATS, faults) or "text"),
+        format=shared.read_format(values, faults),
     )
 
 

@@ -1,14 +1,12 @@
 """The options of slate-diff, once they are read."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from init_slate_db.core.addresses import Address
 from init_slate_db.core.digests.settings import Settings
+from init_slate_db.core.options import Format
 
 PROGRAM = "slate-diff"
-
-Format = Literal["text", "json"]
 
 
 @dataclass(frozen=True)

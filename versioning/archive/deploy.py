@@ -33,7 +33,6 @@ from versioning.archive.verify import not_on_record
 
 _logger = logging.getLogger(__name__)
 
-_LARGEST_TIMEOUT = 2**31 - 1
 _DEFAULT_LOCK_TIMEOUT = 5000
 
 
@@ -73,9 +72,7 @@ def build_parser() -> OptionParser:
     shared.value_option(
         group, "--from", metavar="VERSION", help="what the database is, where it has nothing on record; this is checked"
     )
-    group = parser.add_argument_group("Consent")
-    group.add_argument("--dry-run", action="store_true", help="check and plan alone; change nothing")
-    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    group = shared.add_consent_options(parser, "check and plan alone; change nothing")
     shared.value_option(
         group,
         "--lock-timeout",
@@ -99,10 +96,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
         read_scratch(values, connection, faults),
         read_version(values.to, "--to", faults),
         read_version(getattr(values, "from"), "--from", faults),
-        shared.read_whole_number(
-            values.lock_timeout, "--lock-timeout", faults, largest=_LARGEST_TIMEOUT, unit="milliseconds"
-        )
-        or _DEFAULT_LOCK_TIMEOUT,
+        shared.read_milliseconds(values.lock_timeout, "--lock-timeout", faults) or _DEFAULT_LOCK_TIMEOUT,
         values.yes,
         values.dry_run,
     )

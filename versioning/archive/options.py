@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, Reached, default_database, reach, read_address
+from init_slate_db.core.addresses import Address, Reached, reach, read_address
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import ConnectionOptions, Faults, OptionParser
@@ -54,18 +54,6 @@ def read_scratch(values: argparse.Namespace, fallback: ConnectionOptions, faults
     if values.scratch is None:
         return None
     return read_address(values.scratch, "--scratch", replace(fallback, role="the scratch server"), "postgres", faults)
-
-
-def add_database_option(parser: OptionParser) -> None:
-    group = parser.add_argument_group("Where")
-    shared.value_option(group, "-d", "--database", metavar="NAME", help="the database [PGDATABASE, events]")
-
-
-def read_database(values: argparse.Namespace, faults: Faults) -> Address:
-    """The database of --database and the connection options."""
-    connection = replace(shared.read_connection_options(values, faults), role="the server")
-    database = shared.read_text(values.database, "--database", faults)
-    return Address(connection, database or default_database(), overrides=database is not None)
 
 
 def read_version(value: str | None, option: str, faults: Faults) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, Reached, reach
+from init_slate_db.core.addresses import Address, Reached, add_database_option, reach, read_database
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
@@ -20,9 +20,7 @@ from versioning.archive.items import Description
 from versioning.archive.options import (
     Where,
     add_archive_options,
-    add_database_option,
     add_scratch_option,
-    read_database,
     read_scratch,
     read_version,
     read_where,
@@ -68,7 +66,7 @@ def build_parser() -> OptionParser:
     add_parent_option(group)
     group.add_argument("--check", action="store_true", help="say whether a push would be blocked; write nothing")
     add_archive_options(parser)
-    add_database_option(parser)
+    add_database_option(parser.add_argument_group("Where"))
     add_scratch_option(parser)
     shared.add_connection_options(parser)
     shared.add_common_options(parser)

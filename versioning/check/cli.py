@@ -3,18 +3,15 @@
 import argparse
 import json
 import logging
-from dataclasses import replace
-from typing import cast
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, default_database
+from init_slate_db.core.addresses import add_database_option, read_database
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning import PROGRAM
-from versioning.check.options import Format, Options
+from versioning.check.options import Options
 
-_FORMATS = ("text", "json")
 _EXAMPLES = """\
   slate-schema check --host db1 -d events
   slate-schema check --dsn service=primary --roles app --format json"""
@@ -31,20 +28,14 @@ def build_parser() -> OptionParser:
         _EXAMPLES,
     )
     group = parser.add_argument_group("What to check")
-    shared.value_option(group, "-d", "--database", metavar="NAME", help="the database [PGDATABASE, events]")
+    add_database_option(group)
     shared.value_option(
         group,
         "--roles",
         metavar="PREFIX",
         help="compare with the model of the roles PREFIX_owner, _writer and so on; else found by the database's owner",
     )
-    shared.value_option(
-        group,
-        "--format",
-        metavar="FORMAT",
-        help="of the result: text or json (default text)",
-        completions=_FORMATS,
-    )
+    shared.add_format_option(group)
     shared.add_connection_options(parser)
     shared.add_common_options(parser)
     return parser
@@ -52,14 +43,10 @@ def build_parser() -> OptionParser:
 
 def read_options(values: argparse.Namespace, faults: Faults) -> Options:
     """The options among the parsed values; every fault goes to faults."""
-    connection = shared.read_connection_options(values, faults)
-    database = shared.read_text(values.database, "--database", faults)
     return Options(
-        target=Address(
-            replace(connection, role="the server"), database or default_database(), overrides=database is not None
-        ),
+        target=read_database(values, faults),
         roles=shared.read_text(values.roles, "--roles", faults) or "",
-        format=cast(Format, shared.read_choice(values.format, "--format", _FORMATS, faults) or "text"),
+        format=shared.read_format(values, faults),
     )
 
 

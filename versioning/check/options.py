@@ -1,11 +1,9 @@
 """The options of slate-schema check, once they are read."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from init_slate_db.core.addresses import Address
-
-Format = Literal["text", "json"]
+from init_slate_db.core.options import Format
 
 
 @dataclass(frozen=True)

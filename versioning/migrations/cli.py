@@ -12,17 +12,15 @@ from init_slate_db.core.options import MISSING, Faults, LogOptions, OptionParser
 from versioning import PROGRAM
 from versioning.migrations.cluster import LockPatience
 from versioning.migrations.concurrent import Truth
-from versioning.migrations.options import Format, MigrateOptions, StatusOptions
+from versioning.migrations.options import MigrateOptions, StatusOptions
 from versioning.migrations.patches import PATCH_TYPES, Number, PatchType
 from versioning.migrations.plan import Choice
 from versioning.migrations.reading import add_where, read_folder, read_nodes, read_numbers, read_one
 
-_FORMATS = ("text", "json")
 _TRUTHS = ("done", "again")
 _DEFAULT_WAIT = 60
 _LONGEST_WAIT = 7 * 24 * 3600
 _MOST_TRIES = 10000
-_LONGEST_TIMEOUT = 2**31 - 1
 _MIGRATE_EXAMPLES = """\
   slate-schema migrate patches -d events --dry-run
   slate-schema migrate patches --node db1 --node db2 --all --yes
@@ -70,11 +68,7 @@ def build_migrate_parser() -> OptionParser:
         metavar="SECONDS",
         help=f"how long to wait for another run, in seconds; 0: not at all (default {_DEFAULT_WAIT})",
     )
-    group = parser.add_argument_group("Consent")
-    group.add_argument(
-        "--dry-run", action="store_true", help="run std and direct patches, and roll them back; change nothing"
-    )
-    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    shared.add_consent_options(parser, "run std and direct patches, and roll them back; change nothing")
     shared.add_connection_options(parser)
     shared.add_common_options(parser)
     return parser
@@ -117,9 +111,7 @@ def migrate_command(values: argparse.Namespace, faults: Faults, log_options: Log
 def read_migrate_options(values: argparse.Namespace, faults: Faults) -> MigrateOptions:
     """The options among the parsed values; every fault goes to faults."""
     types = [shared.read_choice(one, "--type", PATCH_TYPES, faults) for one in values.type or ()]
-    timeout = shared.read_whole_number(
-        values.lock_timeout, "--lock-timeout", faults, largest=_LONGEST_TIMEOUT, unit="milliseconds"
-    )
+    timeout = shared.read_milliseconds(values.lock_timeout, "--lock-timeout", faults)
     tries = shared.read_whole_number(values.lock_tries, "--lock-tries", faults, largest=_MOST_TRIES)
     if values.all and values.one:
         faults.add("--one", "goes not with --all")
@@ -166,13 +158,7 @@ def build_status_parser() -> OptionParser:
     )
     add_where(parser)
     group = parser.add_argument_group("Result")
-    shared.value_option(
-        group,
-        "--format",
-        metavar="FORMAT",
-        help="of the result: text or json (default text)",
-        completions=_FORMATS,
-    )
+    shared.add_format_option(group)
     shared.add_connection_options(parser)
     shared.add_common_options(parser)
     return parser
@@ -183,7 +169,7 @@ def status_command(values: argparse.Namespace, faults: Faults, log_options: LogO
     options = StatusOptions(
         folder=read_folder(values, faults),
         addresses=read_nodes(values, faults),
-        format=cast(Format, shared.read_choice(values.format, "--format", _FORMATS, faults) or "text"),
+        format=shared.read_format(values, faults),
     )
     faults.raise_any(f"{PROGRAM} status")
     from versioning.migrations.status import as_json, as_text, find_status

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from init_slate_db.core.addresses import Address
+from init_slate_db.core.options import Format
 from versioning.migrations.cluster import LockPatience
 from versioning.migrations.concurrent import Truth
 from versioning.migrations.patches import Number
 from versioning.migrations.plan import Choice
-
-Format = Literal["text", "json"]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, default_database, read_address
+from init_slate_db.core.addresses import Address, add_database_option, address_of, read_address
 from init_slate_db.core.options import MISSING, Faults, OptionParser
 from versioning.migrations.patches import Number, read_number
 
@@ -21,7 +21,7 @@ def add_where(parser: OptionParser) -> None:
         repeatable=True,
         help="a database: a host, host:port, a URI or a key=value string; once for each node, the source first",
     )
-    shared.value_option(group, "-d", "--database", metavar="NAME", help="the database [PGDATABASE, events]")
+    add_database_option(group)
 
 
 def read_folder(values: argparse.Namespace, faults: Faults) -> Path:
@@ -36,8 +36,7 @@ def read_nodes(values: argparse.Namespace, faults: Faults) -> tuple[Address, ...
     connection = shared.read_connection_options(values, faults)
     database = shared.read_text(values.database, "--database", faults)
     if not values.node:
-        source = replace(connection, role="the server")
-        return (Address(source, database or default_database(), overrides=database is not None),)
+        return (address_of(connection, database),)
     for option, value in (("--host", values.host), ("--dsn", values.dsn)):
         if value is not None:
             faults.add(option, "goes not with --node: the first of these is the source")

@@ -41,7 +41,7 @@ def build_parser() -> OptionParser:
     group = parser.add_argument_group("What to activate, and for whom")
     group.add_argument("named", metavar="V", nargs="?", help="a version, or its schema's name")
     _add_whose(group)
-    own.add_consent_options(parser)
+    shared.add_consent_options(parser)
     own.add_target_options(
         parser, "the API, where several have such a version: its name without one", repeats_database=True
     )
@@ -57,7 +57,7 @@ def build_rollback_parser() -> OptionParser:
         "--role web -d proj",
     )
     _add_whose(parser.add_argument_group("For whom"))
-    own.add_consent_options(parser)
+    shared.add_consent_options(parser)
     own.add_target_options(parser, "not needed here", repeats_database=True)
     return parser
 

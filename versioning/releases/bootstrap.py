@@ -7,6 +7,7 @@ from pathlib import Path
 
 from psycopg import sql
 
+from init_slate_db.core import options as shared
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
@@ -52,7 +53,7 @@ def build_parser() -> OptionParser:
     group.add_argument("folder", metavar="FOLDER", nargs="?", help="its files end in .sql, and begin with numbers")
     group.add_argument("--cascade", action="store_true", help="drop what others built on the schema, too")
     group.add_argument("--keep-public", action="store_true", help="leave PUBLIC the right to call the functions")
-    own.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
+    shared.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
     own.add_target_options(
         parser, "the schema that the files are of [what they create, else FOLDER without its number]"
     )

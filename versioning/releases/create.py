@@ -46,7 +46,7 @@ def build_parser() -> OptionParser:
     group.add_argument("folder", metavar="FOLDER", nargs="?", help="its files end in .sql, and begin with numbers")
     shared.value_option(group, "--version", metavar="X.Y.Z", help="the version to create")
     add_script_options(group)
-    own.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
+    shared.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
     own.add_target_options(
         parser, "the schema that the files are of [what they create, else FOLDER without its number]", has_version=False
     )

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from init_slate_db.core import options as shared
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
@@ -22,7 +23,7 @@ class Options:
     target: own.Target
     old: str
     new: str
-    format: own.Format
+    format: shared.Format
 
 
 def build_parser() -> OptionParser:
@@ -48,7 +49,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
         own.read_target(values, faults),
         own.read_named(values.old, "V1", faults),
         own.read_named(values.new, "V2", faults),
-        own.read_format(values, faults),
+        shared.read_format(values, faults),
     )
     faults.raise_any(f"{NAME} diff")
     return diff(options)

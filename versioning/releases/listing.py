@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from init_slate_db.core import options as shared
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
@@ -47,7 +48,7 @@ class Options:
 
     target: own.Target
     all: bool
-    format: own.Format
+    format: shared.Format
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def build_parser() -> OptionParser:
 
 def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
     """Runs the verb."""
-    options = Options(own.read_target(values, faults), values.all, own.read_format(values, faults))
+    options = Options(own.read_target(values, faults), values.all, shared.read_format(values, faults))
     faults.raise_any(f"{NAME} list")
     return tell(options)
 

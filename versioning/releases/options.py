@@ -3,13 +3,13 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, Reached, default_database, reach
+from init_slate_db.core.addresses import Address, Reached, add_database_option, address_of, reach
 from init_slate_db.core.connection import server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.options import Faults, OptionParser
@@ -17,10 +17,6 @@ from versioning import PROGRAM
 from versioning.releases import NAME
 from versioning.releases.execution import prepare_session
 from versioning.releases.naming import LONGEST, Version, read_version
-
-Format = Literal["text", "json"]
-
-_FORMATS = ("text", "json")
 
 _logger = getLogger(__name__)
 
@@ -63,46 +59,25 @@ def add_target_options(
     :param repeats_database: whether --database may stand there more than once.
     """
     group = parser.add_argument_group("Where")
-    shared.value_option(
-        group,
-        "-d",
-        "--database",
-        metavar="NAME",
-        help="the database [PGDATABASE, events]",
-        repeatable=repeats_database,
-    )
+    add_database_option(group, repeatable=repeats_database)
     shared.value_option(group, "--schema", metavar="NAME", help=schema)
     shared.add_connection_options(parser)
     shared.add_common_options(parser, version=has_version)
 
 
-def add_consent_options(parser: OptionParser, dry_run: str = "survey and plan alone; write nothing anywhere") -> None:
-    group = parser.add_argument_group("Consent")
-    group.add_argument("--dry-run", action="store_true", help=dry_run)
-    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-
-
 def add_format_option(parser: OptionParser) -> None:
-    group = parser.add_argument_group("How to tell")
-    shared.value_option(
-        group, "--format", metavar="FORMAT", help="of the result: text or json (default text)", completions=_FORMATS
-    )
+    shared.add_format_option(parser.add_argument_group("How to tell"))
 
 
 def read_target(values: argparse.Namespace, faults: Faults) -> Target:
-    connection = replace(shared.read_connection_options(values, faults), role="the server")
+    connection = shared.read_connection_options(values, faults)
     named = values.database[-1:] if isinstance(values.database, list) else [values.database]
     database = shared.read_text(named[0], "--database", faults) if named else None
-    address = Address(connection, database or default_database(), overrides=database is not None)
-    return Target(address, shared.read_text(values.schema, "--schema", faults))
+    return Target(address_of(connection, database), shared.read_text(values.schema, "--schema", faults))
 
 
 def read_agreement(values: argparse.Namespace) -> Agreement:
     return Agreement(values.yes, values.dry_run)
-
-
-def read_format(values: argparse.Namespace, faults: Faults) -> Format:
-    return cast(Format, shared.read_choice(values.format, "--format", _FORMATS, faults) or "text")
 
 
 def read_folder(value: str | None, faults: Faults) -> Path:

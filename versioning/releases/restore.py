@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
+from init_slate_db.core import options as shared
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
@@ -32,7 +33,7 @@ def build_parser() -> OptionParser:
     )
     group = parser.add_argument_group("What to restore")
     group.add_argument("named", metavar="V", nargs="?", help="a version, or its schema's name")
-    own.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
+    shared.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
     own.add_target_options(parser, "the API, where several have such a version: its name without one")
     return parser
 

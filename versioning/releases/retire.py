@@ -55,7 +55,7 @@ def build_parser() -> OptionParser:
         action="store_true",
         help="retire it even if its calls were not counted for so long; calls that were seen still stand against it",
     )
-    own.add_consent_options(parser)
+    shared.add_consent_options(parser)
     own.add_target_options(parser, "the API, where several have such a version: its name without one")
     return parser
 

@@ -2,10 +2,10 @@
 
 import argparse
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, Reached, default_database, reach
+from init_slate_db.core.addresses import Address, Reached, add_database_option, reach, read_database
 from init_slate_db.core.connection import server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
@@ -47,10 +47,8 @@ def build_parser() -> OptionParser:
         _EXAMPLES,
     )
     group = parser.add_argument_group("Where")
-    shared.value_option(group, "-d", "--database", metavar="NAME", help="the database [PGDATABASE, events]")
-    group = parser.add_argument_group("Consent")
-    group.add_argument("--dry-run", action="store_true", help="survey and plan alone; write nothing anywhere")
-    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    add_database_option(group)
+    shared.add_consent_options(parser)
     shared.add_connection_options(parser)
     shared.add_common_options(parser)
     return parser
@@ -58,9 +56,7 @@ def build_parser() -> OptionParser:
 
 def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
     """Runs the verb."""
-    connection = replace(shared.read_connection_options(values, faults), role="the server")
-    database = shared.read_text(values.database, "--database", faults)
-    target = Address(connection, database or default_database(), overrides=database is not None)
+    target = read_database(values, faults)
     faults.raise_any(f"{PROGRAM} install")
     return install(Options(target, values.yes, values.dry_run))
 

@@ -2,18 +2,15 @@
 
 import argparse
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, default_database
-from init_slate_db.core.options import Faults, OptionParser
+from init_slate_db.core.addresses import Address, add_database_option, read_database
+from init_slate_db.core.options import Faults, Format, OptionParser
 from versioning import PROGRAM
 
-Format = Literal["text", "json"]
-
-_FORMATS = ("text", "json")
 _HIGHEST_NUMBER = 2**31 - 1
 _AGE = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -80,36 +77,18 @@ def build_parser(verb: str, usage: str, description: str, *examples: str) -> Opt
     return OptionParser(f"{PROGRAM} {verb}", usage, description, lines)
 
 
-def add_consent_options(parser: OptionParser) -> None:
-    group = parser.add_argument_group("Consent")
-    group.add_argument("--dry-run", action="store_true", help="survey and plan alone; write nothing anywhere")
-    group.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-
-
 def add_target_options(parser: OptionParser) -> None:
     """Adds where the database is, how the result is told, and the options of all commands."""
     group = parser.add_argument_group("Where, and how to tell")
-    shared.value_option(group, "-d", "--database", metavar="NAME", help="the database [PGDATABASE, events]")
-    shared.value_option(
-        group,
-        "--format",
-        metavar="FORMAT",
-        help="of the result: text or json (default text)",
-        completions=_FORMATS,
-    )
+    add_database_option(group)
+    shared.add_format_option(group)
     shared.add_connection_options(parser)
     shared.add_common_options(parser)
 
 
 def read_target(values: argparse.Namespace, faults: Faults) -> dict[str, Any]:
     """What every verb has of add_target_options, by the fields of Options; each fault goes to faults."""
-    connection = replace(shared.read_connection_options(values, faults), role="the server")
-    database = shared.read_text(values.database, "--database", faults)
-    chosen = shared.read_choice(values.format, "--format", _FORMATS, faults) or "text"
-    return {
-        "target": Address(connection, database or default_database(), overrides=database is not None),
-        "format": cast(Format, chosen),
-    }
+    return {"target": read_database(values, faults), "format": shared.read_format(values, faults)}
 
 
 def read_number(value: str | None, name: str, faults: Faults) -> int:

@@ -40,7 +40,7 @@ def build_parser() -> OptionParser:
     group = parser.add_argument_group("What to remove")
     shared.value_option(group, "--keep", metavar="N", help="all but the newest N")
     shared.value_option(group, "--older-than", metavar="AGE", help="what was taken longer ago: 12h, 30d, 8w")
-    own.add_consent_options(parser)
+    shared.add_consent_options(parser)
     own.add_target_options(parser)
     return parser
 

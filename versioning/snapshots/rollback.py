@@ -34,7 +34,6 @@ from versioning.snapshots.store import (
 
 _logger = logging.getLogger(__name__)
 
-_LONGEST_LOCK_TIMEOUT = 2**31 - 1
 _MOST_ATTEMPTS = 10000
 
 
@@ -71,16 +70,14 @@ def build_parser() -> OptionParser:
         metavar="N",
         help=f"how often, with growing pauses, before it gives up (default {ATTEMPTS})",
     )
-    own.add_consent_options(parser)
+    shared.add_consent_options(parser)
     own.add_target_options(parser)
     return parser
 
 
 def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
     """Runs the verb."""
-    lock_timeout = shared.read_whole_number(
-        values.lock_timeout, "--lock-timeout", faults, largest=_LONGEST_LOCK_TIMEOUT, unit="milliseconds"
-    )
+    lock_timeout = shared.read_milliseconds(values.lock_timeout, "--lock-timeout", faults)
     attempts = shared.read_whole_number(values.attempts, "--attempts", faults, largest=_MOST_ATTEMPTS)
     options = RollbackOptions(
         **own.read_target(values, faults),

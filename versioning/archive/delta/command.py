@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import Address, reach
+from init_slate_db.core.addresses import Address, add_database_option, reach, read_database
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
@@ -16,9 +16,7 @@ from versioning.archive.folder import Archive, open_archive
 from versioning.archive.options import (
     Where,
     add_archive_options,
-    add_database_option,
     add_scratch_option,
-    read_database,
     read_scratch,
     read_where,
     scratch_for,
@@ -58,7 +56,7 @@ def build_parser() -> OptionParser:
     group.add_argument("--replace", action="store_true", help="write over a delta that waits for the next push already")
     group.add_argument("--dry-run", action="store_true", help="print the delta; write no file")
     add_archive_options(parser)
-    add_database_option(parser)
+    add_database_option(parser.add_argument_group("Where"))
     add_scratch_option(parser)
     shared.add_connection_options(parser)
     shared.add_common_options(parser)
