@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from init_slate_db import __version__
 from init_slate_db.core.connection import Connection, server_errors
-from init_slate_db.core.sql_files import read_archive_objects, read_object
+from init_slate_db.core.sql_files import read_archive_objects
+from versioning import ledgers
 
-_IS_THERE = "SELECT to_regnamespace('slate') IS NOT NULL, to_regclass('slate.archive_version') IS NOT NULL"
+_TABLE = "slate.archive_version"
 _VERSION = "SELECT version, since FROM slate.archive_version WHERE archive = %s"
 _DELTAS = "SELECT version, parent, digest FROM slate.archive_delta WHERE archive = %s ORDER BY position"
 _SET = """
@@ -39,8 +40,7 @@ class Ledger:
 def read(connection: Connection, archive: str) -> Ledger:
     """Reads the record. Writes nothing."""
     with server_errors("tell its version"):
-        row = connection.execute(_IS_THERE).fetchone()
-        if not row or not row[1]:
+        if not ledgers.is_there(connection, _TABLE):
             return Ledger(None)
         found = connection.execute(_VERSION, (archive,)).fetchone()
         if not found:
@@ -51,14 +51,7 @@ def read(connection: Connection, archive: str) -> Ledger:
 
 def write(connection: Connection, archive: str, version: str, applied: Applied | None) -> None:
     """Sets the version, and adds a delta, in the open transaction. Makes the record where it is not there."""
-    row = connection.execute(_IS_THERE).fetchone()
-    assert row
-    has_schema, has_record = row
-    if not has_schema:
-        connection.execute(read_object("schema", "slate").sql.encode())
-    if not has_record:
-        for item in read_archive_objects():
-            connection.execute(item.sql.encode())
+    ledgers.ensure(connection, _TABLE, read_archive_objects)
     connection.execute(_SET, (archive, version, __version__))
     if applied:
         connection.execute(_ADD, (archive, applied.version, applied.parent, applied.digest, __version__))

@@ -11,11 +11,12 @@ from psycopg.rows import class_row
 
 from init_slate_db import __version__
 from init_slate_db.core.connection import Connection
-from init_slate_db.core.sql_files import read_migration_objects, read_object
+from init_slate_db.core.sql_files import read_migration_objects
+from versioning import ledgers
 from versioning.migrations.cluster import Origin
 from versioning.migrations.patches import Number, Patch, label
 
-_IS_THERE = "SELECT to_regnamespace('slate') IS NOT NULL, to_regclass('slate.patch') IS NOT NULL"
+_TABLE = "slate.patch"
 _READ = """
 SELECT major, minor, point, type, digest, started_at, ended_at, role, came_from, tool_version, done, done_digest, begun,
        begun_pid, begun_session, former_digest
@@ -98,26 +99,15 @@ class LedgerMovedError(Exception):
 
 def ensure(connection: Connection) -> None:
     """Makes the ledger where there is none, in the caller's transaction. For a run that has the turn."""
-    has_schema, has_table = _look(connection)
-    if not has_schema:
-        connection.execute(read_object("schema", "slate").sql.encode())
-    if not has_table:
-        for item in read_migration_objects():
-            connection.execute(item.sql.encode())
+    ledgers.ensure(connection, _TABLE, read_migration_objects)
 
 
 def read(connection: Connection) -> Ledger:
     """All rows; none where there is no ledger."""
-    if not _look(connection)[1]:
+    if not ledgers.is_there(connection, _TABLE):
         return {}
     rows = connection.cursor(row_factory=class_row(Row)).execute(_READ).fetchall()
     return {row.number: row for row in rows}
-
-
-def _look(connection: Connection) -> tuple[bool, bool]:
-    row = connection.execute(_IS_THERE).fetchone()
-    assert row
-    return row[0], row[1]
 
 
 def begin_text(patch: Patch, origin: Origin) -> str:

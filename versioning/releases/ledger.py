@@ -10,7 +10,9 @@ from init_slate_db import __version__
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.findings import Finding
-from init_slate_db.core.sql_files import read_object, read_release_objects
+from init_slate_db.core.sql_files import read_release_objects
+from versioning import ledgers
+from versioning.releases import NAME
 from versioning.releases.naming import Version, read_version, split
 
 _TABLES = "ARRAY['slate.release', 'slate.release_activation', 'slate.release_calls']"
@@ -125,13 +127,7 @@ def _may_read(connection: Connection) -> bool:
 
 def ensure(connection: Connection) -> None:
     """Makes what is missing of the ledger, in the caller's transaction. For a run that has the turn."""
-    row = connection.execute("SELECT to_regnamespace('slate') IS NULL, to_regclass('slate.release_calls') IS NULL")
-    lacks_schema, lacks_tables = row.fetchone() or (False, False)
-    if lacks_schema:
-        connection.execute(read_object("schema", "slate").sql.encode())
-    if lacks_tables:
-        for item in read_release_objects():
-            connection.execute(item.sql.encode())
+    ledgers.ensure(connection, "slate.release_calls", read_release_objects)
 
 
 def add(connection: Connection, base: str, version: Version, digest: str, script: str) -> None:
@@ -190,9 +186,7 @@ def find_live(connection: Connection, ledger: Ledger, named: str, base: str) -> 
         return schema
     row = ledger.find(schema)
     was = f"was retired on {row.retired_at:%Y-%m-%d}" if row and row.retired_at else "is gone: others dropped it"
-    raise SlateError(
-        "release-missing", f"{schema} {was}.", hint=f"slate-schema release restore {schema} brings it back."
-    )
+    raise SlateError("release-missing", f"{schema} {was}.", hint=f"{NAME} restore {schema} brings it back.")
 
 
 def _exists(connection: Connection, schema: str) -> bool:
