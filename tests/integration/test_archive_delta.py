@@ -226,26 +226,23 @@ def test_delta_turns_a_random_schema_into_another_one(project: Project, tmp_path
     server = project.server
     refused: list[str] = []
     first = VERSIONS.index(server.version) * PAIRS
-    with scratches(server) as made:
-        for seed in range(first, first + PAIRS):
-            database = made.make()
-            with server.connect(database) as one:
-                for statement in Schema(seed).statements():
-                    one.execute(statement.encode())
-                archive = archive_of(write_schema(describe(one)), tmp_path / str(seed))
-                workshop = Workshop(archive, made)
-                changed = Schema(seed, variant=1, changes=(0.05, 0.15, 0.4, 1.0)[seed % 4])
-                wanted = workshop.sketch(";\n".join(changed.statements()), "the other schema")
-                try:
-                    found = derive(workshop, "1", wanted)
-                except SlateError as error:
-                    refused.append(f"{seed}: {error}")
-                    continue
-                if found and not found.is_proven:
-                    refused.append(f"{seed}: {found.failed or [one.title for one in found.left]}")
-                    continue
-                with one.transaction():
-                    one.execute((found.text if found else "").encode())
-                assert [each.title for each in compare(wanted, describe(one))] == [], seed
-            made.drop(database)
+    for seed in range(first, first + PAIRS):
+        with scratches(server) as made, server.connect(made.make()) as one:
+            for statement in Schema(seed).statements():
+                one.execute(statement.encode())
+            archive = archive_of(write_schema(describe(one)), tmp_path / str(seed))
+            workshop = Workshop(archive, made)
+            changed = Schema(seed, variant=1, changes=(0.05, 0.15, 0.4, 1.0)[seed % 4])
+            wanted = workshop.sketch(";\n".join(changed.statements()), "the other schema")
+            try:
+                found = derive(workshop, "1", wanted)
+            except SlateError as error:
+                refused.append(f"{seed}: {error}")
+                continue
+            if found and not found.is_proven:
+                refused.append(f"{seed}: {found.failed or [one.title for one in found.left]}")
+                continue
+            with one.transaction():
+                one.execute((found.text if found else "").encode())
+            assert [each.title for each in compare(wanted, describe(one))] == [], seed
     assert refused == []

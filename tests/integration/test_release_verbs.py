@@ -1,6 +1,7 @@
 """``slate-schema release bootstrap``, ``list``, ``diff`` and ``test``."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,3 +206,34 @@ def test_tests_are_run_against_a_version_and_rolled_back(project: Project, tmp_p
     assert project.state() == before
     ended = project.run("test", "1.0.0", str(folder), "--role", WEB)
     assert "permission denied for schema proj_api_v1_0_0" in ended.stdout
+
+
+def test_tests_in_the_words_of_pgtap_are_judged_by_what_it_reports(project: Project, tmp_path: Path) -> None:
+    with project.session() as session:
+        if not session.execute("SELECT FROM pg_available_extensions WHERE name = 'pgtap'").rowcount:
+            assert project.server.version != 15 or not os.environ.get("CI"), "Debian's pgTAP is missing"
+            pytest.skip("pgTAP is not installed for this server")
+        session.execute("CREATE SCHEMA tap CREATE TABLE tap.kept (); CREATE EXTENSION pgtap SCHEMA tap")
+    project.create("1.0.0", files=FILES)
+    has = "SELECT has_function('proj_api_v1_0_0', 'get_object', ARRAY['integer'], 'is there');"
+    name = "SELECT is((proj_api.get_object(1)).name, '{}', 'its name');"
+    folder = write_files(
+        tmp_path / "tests",
+        {
+            "10_good.sql": f"BEGIN;\nSELECT plan(2);\n{has}\n{name.format('one')}\nSELECT * FROM finish();\nROLLBACK;",
+            "20_wrong.sql": f"SELECT plan(2);\n{has}\n{name.format('two')}\nSELECT * FROM finish();",
+            "30_short.sql": f"SELECT plan(2);\n{has}\nSELECT * FROM finish();",
+            "40_open.sql": f"SELECT * FROM no_plan();\n{has}\nSELECT * FROM finish();",
+        },
+    )
+    ended = project.run("test", "1.0.0", str(folder))
+    assert ended.returncode == ExitStatus.FAILED
+    told = ended.stdout.splitlines()
+    assert [line for line in told if not line.startswith(" ")] == [
+        "ok  10_good.sql (2 checks)",
+        "not ok  20_wrong.sql (2 checks)",
+        "not ok  30_short.sql (1 checks)",
+        "ok  40_open.sql (1 checks)",
+    ]
+    assert "    line 3: not ok 2 - its name" in told[2]
+    assert "    2 checks were planned, 1 ran" in told
