@@ -1,6 +1,5 @@
-"""Rollbacks while other sessions use the objects, and while others are at work. POV_ROLLBACKS says how many."""
+"""Rollbacks while other sessions use the objects, and while others are at work."""
 
-import os
 import threading
 import time
 from collections import Counter
@@ -10,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from tests.effort import moments
 from tests.pov import Connection, prepared, revision, roll_back, snapshot
 from tests.servers import Server, wait_for
 
-ROLLBACKS = int(os.environ.get("POV_ROLLBACKS", "15"))
+ROLLBACKS = moments(15, 200)
 USERS = 3
 # What a statement can meet that was planned before a rollback and runs after it: what it named has gone.
 GONE = {"42883", "42P01", "XX000"}

@@ -4,7 +4,6 @@ Each example makes roles, memberships, owners and rights in a transaction, asks 
 one login role try: by itself, and by all that it can switch to and give itself. Nothing of that is ever committed.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import moments
 from tests.servers import Server
 from tests.slate import create_database
 from versioning.check.abilities import Way, find_ways
@@ -21,8 +21,8 @@ from versioning.check.catalog import read_inside
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# Each takes about a second. While working on the check, set more.
-EXAMPLES_A_VERSION = int(os.environ.get("SLATE_CHECK_EXAMPLES", "25"))
+# Each takes about a second.
+EXAMPLES_A_VERSION = moments(25, 400)
 DATABASE = "check_truth"
 # The first one logs in and tries.
 ROLES = ("truth_0", "truth_1", "truth_2", "truth_3")
