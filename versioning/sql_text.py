@@ -24,7 +24,7 @@ _TOKEN = re.compile(
   | (?P<comment>--[^\n\r]*+)
   | (?P<nested>/\*)
   | (?P<string>[eE]{_ESCAPED}(?:{_BREAK}{_ESCAPED})*+ | (?:[uU]&|[bBxXnN])?{_PLAIN}(?:{_BREAK}{_PLAIN})*+)
-  | (?P<quoted>(?:[uU]&)?"(?:[^"]|"")++")
+  | (?P<quoted>(?:[uU]&)?"(?:[^"]|"")*+")
   | (?P<open>(?:[eEbBxXnN]|[uU]&)?' | (?:[uU]&)?")
   | (?P<dollar>\$(?:{_LETTER}(?:{_LETTER}|[0-9])*+)?\$)
   | (?P<parameter>\$[0-9]++)
@@ -214,21 +214,26 @@ class _Boundary:
         self._words: list[str] = []
         self._parentheses = 0
         self._blocks = 0
+        # Behind AS and behind a point, where a word that is a key word elsewhere is a name.
+        self._is_name_next = False
 
     def ends_at(self, token: Token) -> bool:
         """Whether the statement ends with this token, which is a semicolon then. Wants all tokens in turn."""
         if not token.is_code:
             return False
         if token.kind == "symbol":
+            self._is_name_next = token.text == "."
             return self._ends_at_symbol(token.text)
-        self._count_blocks(token.word)
+        if not self._is_name_next:
+            self._count_blocks(token.word)
+        self._is_name_next = token.word == "as"
         self._words.append(token.word)
         return False
 
     def _ends_at_symbol(self, symbol: str) -> bool:
         if symbol == ";":
-            return self._parentheses <= 0 and self._blocks == 0
-        self._parentheses += {"(": 1, ")": -1}.get(symbol, 0)
+            return self._parentheses == 0 and self._blocks == 0
+        self._parentheses = max(self._parentheses + {"(": 1, ")": -1}.get(symbol, 0), 0)
         return False
 
     def _count_blocks(self, word: str) -> None:

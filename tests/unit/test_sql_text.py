@@ -149,6 +149,11 @@ def test_the_body_of_a_routine_in_the_standards_form_is_part_of_it(head: str) ->
     assert statements(f"{head} {body}; SELECT 1;") == [f"{head} {body}", "SELECT 1"]
 
 
+def test_key_words_that_are_names_end_no_body() -> None:
+    body = "BEGIN ATOMIC INSERT INTO t SELECT 1 AS end; SELECT t.case, t . end FROM t; END"
+    assert statements(f"CREATE FUNCTION f() {body}; SELECT 1") == [f"CREATE FUNCTION f() {body}", "SELECT 1"]
+
+
 def test_a_statement_tells_the_line_of_its_first_word() -> None:
     text = "a;\n\n-- why\n/* and\nhow */ b\n;c"
     assert [statement.line for statement in read_statements(read_tokens(text))] == [1, 5, 6]
@@ -164,6 +169,7 @@ def test_a_long_text_takes_time_in_proportion() -> None:
 @example("E'a'\n'b\\';'; c")
 @example("/* /* ; */ ; */ a; b")
 @example("a$$; b$$; $a$;$a$;")
+@example('"";a')
 def test_chunks_are_the_text_and_end_where_a_token_is_a_semicolon(text: str) -> None:
     chunks = list(read_chunks(text))
     assert "".join(chunks) == text

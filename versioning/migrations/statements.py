@@ -1,36 +1,17 @@
 """Where the statements of a patch begin and end, by the rules of PostgreSQL's own lexer, and what none may be."""
 
 import itertools
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+from versioning import sql_text
 from versioning.migrations.masking import first_line
 from versioning.migrations.patches import Patch
+from versioning.sql_text import Token, read_statements, read_tokens
 
 # Enough for the names that statements are told apart by.
 _TOKENS_KEPT = 40
-# A literal goes on behind white space with a line end, by the rules that it began with.
-_GOES_ON = r"(?:[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:\s|--[^\n\r]*[\n\r])*')"
-_PLAIN = r"[^']*(?:''[^']*)*'"
-_ESCAPED = r"[^'\\]*(?:(?:\\.|'')[^'\\]*)*'"
-_LEXEME = re.compile(
-    rf"""
-      (?P<space>\s+)
-    | (?P<comment>--[^\n\r]*)
-    | (?P<block>/\*)
-    | (?P<literal>[eE]'{_ESCAPED}(?:{_GOES_ON}{_ESCAPED})* | '{_PLAIN} )
-    | (?P<dollar>\$(?P<tag>(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_\u0080-\U0010ffff]*)?)\$)
-    | (?P<quoted>"[^"]*(?:""[^"]*)*")
-    | (?P<open>[eE]?'|")
-    | (?P<word>[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*)
-    | (?P<number>\$?[0-9][0-9A-Za-z_.]*)
-    | (?P<sign>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_BLOCK_EDGE = re.compile(r"/\*|\*/")
-_OPEN = {"'": "a string", '"': "a quoted name"}
+_KINDS = {"string": "''", "dollar string": "$$"}
 
 _ENDS_TRANSACTION = {
     ("BEGIN",),
@@ -75,67 +56,48 @@ class Statement:
         return first_line(self.text)
 
 
-@dataclass
-class _Part:
-    """A statement that is being read. depth: of parentheses; bodies: of BEGIN ATOMIC and CASE that have not ended."""
-
-    start: int = -1
-    end: int = -1
-    depth: int = 0
-    bodies: int = 0
-    tokens: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    previous: str = ""
-
-    def take(self, start: int, end: int, token: str, name: str) -> None:
-        self.start = start if self.start < 0 else self.start
-        self.end = end
-        self._count(token)
-        if not self.depth and len(self.tokens) < _TOKENS_KEPT:
-            self.tokens.append(token)
-            self.names.append(name)
-        self.previous = token
-
-    def _count(self, token: str) -> None:
-        if token == "(":
-            self.depth += 1
-        elif token == ")":
-            self.depth = max(self.depth - 1, 0)
-        elif self.previous in {"AS", "."}:
-            # A name there, even where the word is a key word elsewhere.
-            return
-        elif (token == "CASE" and self.bodies) or self._begins_body(token):
-            self.bodies += 1
-        elif token == "END" and self.bodies:
-            self.bodies -= 1
-
-    def _begins_body(self, token: str) -> bool:
-        return token == "ATOMIC" and self.previous == "BEGIN" and self.tokens[:1] == ["CREATE"]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a semicolon is a part of it."""
-        return self.depth > 0 or self.bodies > 0
-
-
 def split(text: str) -> tuple[Statement, ...]:
     """The statements of the text, as with standard_conforming_strings on. The last one may lack its semicolon.
 
     :raises ScanError: a string, a quoted name, a dollar quote or a comment does not end.
     """
-    statements: list[Statement] = []
-    part = _Part()
-    line, counted = 1, 0
-    for start, end, token, name in [*_tokens(text), (len(text), len(text), ";", "")]:
-        if token != ";" or (part.is_open and start < len(text)):
-            part.take(start, end, token, name)
-            continue
-        if part.start >= 0:
-            line, counted = line + text.count("\n", counted, part.start), part.start
-            tokens, names = tuple(part.tokens), tuple(part.names)
-            statements.append(Statement(text[part.start : part.end], line, part.start, tokens, names))
-        part = _Part()
-    return tuple(statements)
+    return tuple(_of_patch(statement, text) for statement in read_statements(_finished(read_tokens(text))))
+
+
+def _finished(tokens: Iterable[Token]) -> Iterator[Token]:
+    """The tokens, of which each has its end."""
+    for token in tokens:
+        if token.kind == "unfinished":
+            raise ScanError(token.line, _name_unfinished(token.text))
+        yield token
+
+
+def _name_unfinished(text: str) -> str:
+    if text.startswith("/*"):
+        return "a comment"
+    if text.startswith("$"):
+        return f"the string {text[: text.index('$', 1) + 1]}"
+    return "a string" if "'" in text[:3].partition('"')[0] else "a quoted name"
+
+
+def _of_patch(statement: sql_text.Statement, text: str) -> Statement:
+    code = statement.code
+    start, end = code[0].offset, code[-1].offset + len(code[-1].text)
+    names = tuple(_KINDS.get(token.kind, token.text) for token in _outside_parentheses(code))
+    tokens = tuple(name.upper() if name[:1] != '"' else name for name in names)
+    return Statement(text[start:end], statement.line, start, tokens, names)
+
+
+def _outside_parentheses(code: Iterable[Token]) -> Iterator[Token]:
+    """The first tokens that stand in none. Of a pair, the closing one tells that there was something."""
+    depth, kept = 0, 0
+    for token in code:
+        depth = max(depth + {"(": 1, ")": -1}.get(token.text, 0), 0)
+        if not depth:
+            yield token
+            kept += 1
+        if kept == _TOKENS_KEPT:
+            return
 
 
 def line_of(text: str, offset: int) -> int:
@@ -184,37 +146,3 @@ _TRANSACTIONS = {
 
 def _follow(tokens: tuple[str, ...], first: str, second: str) -> bool:
     return any(pair == (first, second) for pair in itertools.pairwise(tokens))
-
-
-def _tokens(text: str) -> Iterator[tuple[int, int, str, str]]:
-    """Start, end and both spellings of what is neither white space nor comment."""
-    position = 0
-    while match := _LEXEME.match(text, position):
-        start, end, kind = match.start(), match.end(), match.lastgroup
-        position = end
-        if kind == "block":
-            position = _end_of_block(text, start)
-        elif kind == "open":
-            raise ScanError(line_of(text, start), _OPEN[match[0][-1]])
-        elif kind == "word":
-            yield start, end, match[0].upper(), match[0]
-        elif kind in {"dollar", "tag"}:
-            found = text.find(match["dollar"], end)
-            if found < 0:
-                raise ScanError(line_of(text, start), f"the string {match['dollar']}")
-            position = found + len(match["dollar"])
-            yield start, position, "$$", "$$"
-        elif kind == "literal":
-            yield start, end, "''", "''"
-        elif kind not in {"space", "comment"}:
-            yield start, end, match[0], match[0]
-
-
-def _end_of_block(text: str, start: int) -> int:
-    """Where the comment ends, with all comments in it."""
-    depth = 0
-    for edge in _BLOCK_EDGE.finditer(text, start):
-        depth += 1 if edge[0] == "/*" else -1
-        if not depth:
-            return edge.end()
-    raise ScanError(line_of(text, start), "a comment")
