@@ -14,7 +14,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.creation.install import Installation
 from init_slate_db.core.creation.plan import make_plan
 from init_slate_db.core.errors import ExitStatus, SlateError
-from init_slate_db.core.findings import raise_any
+from init_slate_db.core.findings import raise_any, sentence
 from replication.destination import count_errors, read_subscriptions
 from replication.diagnosis import find_reason
 from replication.link import read_link
@@ -112,7 +112,7 @@ def _find_reason(source: Reached, destination: Reached, name: str) -> str:
     with suppress(SlateError), server_errors("say why it fails"):
         own = next(one for one in read_subscriptions(destination.connection) if one.name == name)
         reason = find_reason(source, destination, own, count_errors(destination.connection, name))
-        return f"{reason[0].upper()}{reason[1:]}."
+        return sentence(reason)
     return ""
 
 

@@ -6,6 +6,7 @@ from typing import cast
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import DEFAULT_DATABASE
 from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.findings import sentence
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from init_slate_db.core.verbs import Program, Verb
 from replication.options import (
@@ -67,7 +68,7 @@ def build_program() -> Program:
 def _parser(verb: str, usage: str, *examples: str) -> OptionParser:
     summary = _VERB_SUMMARIES[verb]
     lines = "\n".join(f"  {PROGRAM} {verb} {example}" for example in examples)
-    return OptionParser(f"{PROGRAM} {verb}", usage, f"{summary[0].upper()}{summary[1:]}.", lines)
+    return OptionParser(f"{PROGRAM} {verb}", usage, sentence(summary), lines)
 
 
 def _add_addresses(parser: OptionParser, *names: str) -> argparse._ArgumentGroup:

@@ -13,12 +13,13 @@ from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
-from init_slate_db.core.findings import Finding, raise_any
+from init_slate_db.core.findings import Finding, objection, raise_any
 from init_slate_db.core.identity import read_identity
 from replication import guard, slot, subscription
 from replication.destination import Subscription, read_subscriptions
 from replication.link import Link, link_name, read_link, read_links
 from replication.options import PROGRAM, RemoveOptions
+from replication.requirements import slot_in_use
 
 _logger = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ def _survey(options: RemoveOptions, source: Reached | None, destination: Reached
             link = read_link(source.connection, name)
         findings.append(_of_source(source, name, link))
     if link and link.active and not own:
-        findings.append(_in_use(link) if destination else _alive(f"destination, through slot {name}"))
+        findings.append(slot_in_use(link) if destination else _alive(f"destination, through slot {name}"))
     if own and own.hears and not source:
         findings.append(_alive(f"source, through subscription {name}"))
     return _Survey(tuple(findings), source, destination, name, link, own, guarded)
@@ -164,13 +165,7 @@ def _name_by_source(links: list[Link], address: Address) -> tuple[str, Finding]:
         text = f"the source knows {len(found)} destinations that were {host}:{port}/{wanted[2]}"
     names = ", ".join(f"{name} ({one.place})" for name, one in known.items()) or "none"
     hint = f"Name the link in its place. Links: {names}."
-    return "", Finding(text, SlateError("not-a-destination", f"T{text[1:]}.", hint=hint))
-
-
-def _in_use(link: Link) -> Finding:
-    text = f'slot "{link.name}" of the source is in use, and not by this destination'
-    hint = "Perhaps a copy of its whole cluster follows in its place. Drop that one's subscription first."
-    return Finding(text, SlateError("destination-busy", f"S{text[1:]}.", hint=hint))
+    return "", objection("not-a-destination", text, hint)
 
 
 def _filled(destination: Reached) -> Finding:
@@ -181,7 +176,7 @@ def _filled(destination: Reached) -> Finding:
 def _alive(side: str) -> Finding:
     text = f"the {side}, is connected"
     hint = "It is not lost: leave --lost out, or stop it first."
-    return Finding(text, SlateError("destination-busy", f"T{text[1:]}.", hint=hint))
+    return objection("destination-busy", text, hint)
 
 
 def _end_sender(connection: Connection, name: str) -> None:

@@ -10,7 +10,7 @@ from init_slate_db.core.addresses import Reached, parameters_of, reach
 from init_slate_db.core.connection import connect, connect_first, pin, server_errors
 from init_slate_db.core.creation import survey as creation
 from init_slate_db.core.errors import SlateError
-from init_slate_db.core.findings import Finding
+from init_slate_db.core.findings import Finding, objection
 from init_slate_db.core.snapshot import Snapshot
 from replication import destination as destinations
 from replication import source as sources
@@ -153,14 +153,14 @@ def _may_pass(link: Link | None, destination: Destination) -> bool:
 
 def _same_database(source: Source) -> Finding:
     text = f"source and destination are the same database, {source.place}"
-    return Finding(text, SlateError("same-database", f"S{text[1:]}.", hint="Name another destination."))
+    return objection("same-database", text, "Name another destination.")
 
 
 def _judge_link(source: Source, destination: Destination, *, anew: bool) -> tuple[tuple[Action, ...], Finding]:
     """anew: a link that does not get on is not led to the source again, but made anew."""
     link, own = source.link, destination.subscription
     if link and link.active and own is None:
-        return (), _slot_in_use(link)
+        return (), slot_in_use(link)
     if own and own.hears and not (link and link.active):
         return (), _follows_another(destination)
     if own and own.enabled and link and link.active and link.is_usable:
@@ -184,10 +184,11 @@ def _judge_following(destination: Destination) -> tuple[tuple[Action, ...], Find
     return (Action.GUARD,), Finding(f"{destination.place} follows already, and lets others write, too")
 
 
-def _slot_in_use(link: Link) -> Finding:
+def slot_in_use(link: Link) -> Finding:
+    """Something else than the destination takes what its slot holds."""
     text = f'slot "{link.name}" of the source is in use, and not by this destination'
-    hint = "Perhaps a copy of its whole cluster follows in its place. End that one's subscription first."
-    return Finding(text, SlateError("destination-busy", f"S{text[1:]}.", hint=hint))
+    hint = "Perhaps a copy of its whole cluster follows in its place. Drop that one's subscription first."
+    return objection("destination-busy", text, hint)
 
 
 def _follows_another(destination: Destination) -> Finding:
@@ -221,7 +222,7 @@ def _try_way(destination: Destination, conninfo: str) -> Finding:
         hint = (
             "Where it knows the source by another address: --source-server-host; by another role: --replication-user."
         )
-        return Finding(text, SlateError("way-to-source", f"T{text[1:]}.", why=error.why, hint=hint))
+        return objection("way-to-source", text, hint, error.why)
     return Finding("the destination's server reaches the source, and may replicate there")
 
 

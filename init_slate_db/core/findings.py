@@ -25,6 +25,19 @@ class Finding:
         return told
 
 
+def sentence(text: str) -> str:
+    """Words as a sentence: with a capital and a full stop."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def objection(code: str, text: str, hint: str = "", why: str = "") -> Finding:
+    """A fact that ends the run, with an error that says the same.
+
+    :param text: begins with a word, not with the name of a host or a database.
+    """
+    return Finding(text, SlateError(code, sentence(text), why=why, hint=hint))
+
+
 Reason = tuple[bool, str, str, str]
 """Whether it holds, its error code, what it says, and what to do about it."""
 

@@ -17,7 +17,7 @@ _ACL = """
   FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) AS a GROUP BY a.grantee) AS g)
 """
 _ROUTINES = f"""
-SELECT p.proname::text AS name, pg_get_function_identity_arguments(p.oid) AS identity_arguments,
+SELECT p.proname::text AS name,
        oidvectortypes(p.proargtypes) AS types, pg_get_function_arguments(p.oid) AS arguments,
        coalesce(pg_get_function_result(p.oid), '') AS result, p.prokind::text AS kind, p.pronargdefaults AS defaults,
        coalesce(p.proargnames[1:p.pronargs], '{{}}')::text[] AS names,
@@ -94,7 +94,6 @@ class Routine:
     """A function, a procedure or an aggregate. types: of its input arguments. kind: as in pg_proc."""
 
     name: str
-    identity_arguments: str
     types: str
     arguments: str
     result: str
@@ -166,7 +165,7 @@ def shown(text: str) -> str:
 
 def _neutral(item: Any, schema: str) -> Any:
     """The item with the schema's name replaced in every text of SQL."""
-    fields = ("types", "identity_arguments", "arguments", "result", "definition")
+    fields = ("types", "arguments", "result", "definition")
     values = {name: without(getattr(item, name), schema) for name in fields if hasattr(item, name)}
     return type(item)(**{**vars(item), **values})
 

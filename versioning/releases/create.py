@@ -9,8 +9,8 @@ from pathlib import Path
 from init_slate_db.core import options as shared
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.console import write_result
-from init_slate_db.core.errors import ExitStatus, SlateError
-from init_slate_db.core.findings import Finding, raise_any
+from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.findings import Finding, objection, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.releases import NAME, bodies, calls, landing, ledger, template
 from versioning.releases import options as own
@@ -125,14 +125,11 @@ def _freedom(connection: Connection, known: ledger.Ledger, schema: str) -> Findi
     row = known.find(schema)
     if row and row.retired_at:
         hint = f"{NAME} restore {schema} brings it back; else choose a new version."
-        return _taken(f"{schema} was retired on {row.retired_at:%Y-%m-%d}", hint)
+        return objection("release-exists", f"release {schema} was retired on {row.retired_at:%Y-%m-%d}", hint)
     if schema in ledger.read_schemas(connection):
-        return _taken(f"schema {schema} exists", "A version never changes once it is created. Choose a new one.")
+        hint = "A version never changes once it is created. Choose a new one."
+        return objection("release-exists", f"schema {schema} exists", hint)
     return Finding(f"schema {schema} does not exist yet")
-
-
-def _taken(text: str, hint: str) -> Finding:
-    return Finding(text, SlateError("release-exists", f"{text[0].upper()}{text[1:]}.", hint=hint))
 
 
 def carry_out(connection: Connection, plan: SchemaPlan, version: Version, *, keep_strings: bool) -> None:

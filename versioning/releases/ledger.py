@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from init_slate_db import __version__
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
-from init_slate_db.core.findings import Finding
+from init_slate_db.core.findings import Finding, objection
 from init_slate_db.core.sql_files import read_release_objects
 from versioning import ledgers
 from versioning.releases import NAME
@@ -104,7 +104,7 @@ class Ledger:
         else:
             what = f'role "{self.role}" may not create a schema in this database'
             hint = f'Have the owner of the database run: GRANT CREATE ON DATABASE … TO "{self.role}"'
-        return Finding(what, SlateError("no-right", f"R{what[1:]}.", hint=hint))
+        return objection("no-right", what, hint)
 
 
 def read(connection: Connection) -> Ledger:

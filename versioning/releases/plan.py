@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from init_slate_db.core.errors import SlateError
+from init_slate_db.core.findings import sentence
 from versioning.releases.naming import Version, as_identifier
 from versioning.releases.options import fault_of_length
 from versioning.releases.renaming import Renaming
@@ -51,7 +52,7 @@ def make_plan(
     api = read_api(folder.resolve().name, sources, schema)
     target = version.schema(api.base) if version else api.base
     if fault := fault_of_length(target):
-        raise SlateError("sources-refused", f"{fault[0].upper()}{fault[1:]}.", hint="Name another: --schema.")
+        raise SlateError("sources-refused", sentence(fault), hint="Name another: --schema.")
     renaming = Renaming(api.base, target) if version else None
     script = read_script(api.sources, renaming)
     if not keep_strings:

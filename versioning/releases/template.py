@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.creation.plan import fill_in
 from init_slate_db.core.errors import SlateError
-from init_slate_db.core.findings import Finding
+from init_slate_db.core.findings import Finding, objection
 from init_slate_db.core.sql_files import read_object
 from versioning.releases.naming import LONGEST, base_of_folder, fault_of_base
 from versioning.releases.sources import Source
@@ -89,7 +89,7 @@ def look(connection: Connection, base: str) -> list[Finding]:
 def _judge(holds: bool, text: str, hint: str) -> Finding:
     """:param text: with {} for "not"."""
     told = text.format("" if holds else "not ")
-    return Finding(told, None if holds else SlateError("no-right", f"R{told[1:]}.", hint=hint))
+    return Finding(told) if holds else objection("no-right", told, hint)
 
 
 def _template(base: str) -> Source:
