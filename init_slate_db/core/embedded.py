@@ -167,19 +167,22 @@ class Cluster:
         user = system_user()
         if user is None or _reachable(self.installed_binaries / "postgres", user):
             return self.installed_binaries
-        # A virtual environment below /root, for one.
+        # A virtual environment below /root, for one. Programs find their libraries by the way between the folders.
         root = self.installed_binaries.parent
+        package = root.parent
         copy = self.directory / "postgresql"
-        if not copy.exists():
+        binaries = copy / package.name / root.name / "bin"
+        if not binaries.exists():
             unfinished = Path(f"{copy}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
             for part in ("bin", "lib", "share"):
-                shutil.copytree(root / part, unfinished / "pginstall" / part)
-            libraries = root.parent.with_name(root.parent.name + ".libs")
+                shutil.copytree(root / part, unfinished / package.name / root.name / part)
+            libraries = package.with_name(f"{package.name}.libs")
             if libraries.exists():
                 shutil.copytree(libraries, unfinished / libraries.name)
+            shutil.rmtree(copy, ignore_errors=True)
             unfinished.rename(copy)
-        return copy / "pginstall" / "bin"
+        return binaries
 
     def _make_directory(self) -> None:
         try:

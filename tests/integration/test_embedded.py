@@ -229,6 +229,25 @@ def command_of(user: pwd.struct_passwd) -> list[str]:
     pytest.skip(f"no Python {sys.version_info.major}.{sys.version_info.minor} that user {user.pw_name} may run")
 
 
+@needs_root
+def test_programs_that_the_servers_user_cannot_reach_are_copied_and_run(place: Path, tmp_path: Path) -> None:
+    package = find_binaries().parents[1]
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(0o700)
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(folder, hidden / folder.name)
+    # As an earlier version has left it: where the programs do not find their libraries.
+    (place / "postgresql" / "pginstall").mkdir(parents=True)
+    cluster = Cluster(place, hidden / package.name / "pginstall" / "bin")
+    cluster.ensure_running()
+    try:
+        with psycopg.connect(cluster.dsn("postgres")) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert Path(f"/proc/{cluster.pid}/exe").readlink().is_relative_to(place / "postgresql")
+    finally:
+        cluster.stop()
+
+
 @pytest.mark.parametrize("content", ["nothing", "a cluster without its end"])
 def test_an_interrupted_initdb_is_not_taken_for_a_cluster(
     place: Path, environment: dict[str, str], content: str
