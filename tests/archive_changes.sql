@@ -598,3 +598,17 @@ CREATE TABLE a (x mood, y text);
 -- becomes
 CREATE TYPE mood AS ENUM ('glad', 'sad');
 CREATE TABLE a (x text, y mood);
+
+-- a materialized view reads one that has not been filled, and one that has
+CREATE TABLE a (id int);
+CREATE MATERIALIZED VIEW empty AS SELECT id FROM a WITH NO DATA;
+CREATE MATERIALIZED VIEW filled AS SELECT id FROM a;
+CREATE VIEW through AS SELECT id FROM empty;
+-- becomes
+CREATE TABLE a (id int);
+CREATE MATERIALIZED VIEW empty AS SELECT id FROM a WITH NO DATA;
+CREATE MATERIALIZED VIEW filled AS SELECT id FROM a;
+CREATE VIEW through AS SELECT id FROM empty;
+CREATE MATERIALIZED VIEW c AS SELECT id FROM through WITH NO DATA;
+CREATE MATERIALIZED VIEW d AS SELECT id FROM filled;
+CREATE UNIQUE INDEX of_d ON d (id);

@@ -10,6 +10,15 @@ from versioning.archive.delta.renames import guess_renames
 from versioning.archive.items import Description, Item
 from versioning.archive.writing import inline, table_text, with_default
 
+_FILL_IF_POSSIBLE = """\
+DO $$
+BEGIN
+  REFRESH MATERIALIZED VIEW {name};
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+  NULL;  -- One that it reads has not been filled yet.
+END
+$$;"""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -107,7 +116,7 @@ class Operations:
             return self._add_column(item)
         text = item.create
         if item.kind == "materialized view":
-            text = text.removesuffix("\nWITH NO DATA;") + ";"
+            text = self._fill(item)
         elif item.kind == "owned sequence":
             text = "\n".join([*self._own_sequence(item), text])
         elif item.kind in ("index", "constraint") and self.with_partitions:
@@ -115,6 +124,26 @@ class Operations:
         if item.facts.get("type") == "f" and self.fates.ends(f"partition {item.facts['table']}"):
             text = f"{_drop_if_there(item)}\n{text}"
         return Operation(text)
+
+    def _fill(self, view: Item) -> str:
+        """What makes a materialized view with its rows; without, where another one that it reads has none."""
+        if not self._reads_another(view):
+            return view.create.removesuffix("\nWITH NO DATA;") + ";"
+        return f"{view.create}\n{_FILL_IF_POSSIBLE.format(name=view.name)}"
+
+    def _reads_another(self, view: Item) -> bool:
+        """Whether it reads other materialized views, be it through views and functions."""
+        seen, ahead = {view.identity}, set(view.needs)
+        while ahead:
+            identity = ahead.pop()
+            seen.add(identity)
+            item = self.fates.after.get(identity)
+            if item is None:
+                continue
+            if item.kind == "materialized view":
+                return True
+            ahead |= item.needs - seen
+        return False
 
     def _alter(self, identity: str) -> Operation:
         before, after = self.fates.before[identity], self.fates.after[identity]
