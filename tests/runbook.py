@@ -14,24 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from init_slate_db.core.embedded import find_binaries
+from manual.pages import DOCS
+from tests.documents import rewrite
 from tests.recovery import fill_real
 from tests.servers import Server, binaries, start
 from tests.slate import create_database
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "runbook.md"
-
-# A scene that has to be set, or a block of commands with their output.
-_PART = re.compile(r"<!-- scene: (?P<scene>[a-z-]+) -->|```console\n(?P<block>.*?)```", re.DOTALL)
-# What is another in every run.
-_VARYING = (
-    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?"), "MOMENT"),
-    (re.compile(r"\d{8}T\d{6}Z"), "MOMENT"),
-    (re.compile(r"[\d,.]+ s\b"), "SECONDS s"),
-    (re.compile(r"session \d+"), "session PID"),
-    (re.compile(r"\d[\d,]* events/s"), "RATE events/s"),
-    (re.compile(r"^PostgreSQL \S+.*|PostgreSQL [\d.]+( \([^)]*\))?", re.MULTILINE), "POSTGRESQL"),
-    (re.compile(r" +"), " "),
-)
+DOCUMENT = DOCS / "runbook.md"
 
 
 class Stage:
@@ -170,19 +159,6 @@ def stage() -> Iterator[Stage]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def perform(text: str, stage: Stage) -> str:
-    """The document with what its commands print now."""
-
-    def part(match: re.Match[str]) -> str:
-        if match["scene"]:
-            stage.set_scene(match["scene"])
-            return match[0]
-        commands = [line[2:] for line in match["block"].splitlines() if line.startswith("$ ")]
-        return "```console\n" + "".join(f"$ {command}\n{stage.run(command)}" for command in commands) + "```"
-
-    return _PART.sub(part, text)
-
-
 def _aligned(output: str) -> str:
     """The output with its column of seconds straight again, after the hosts got names of other lengths."""
     steps = re.compile(r"^(  \S.*?) +(\d[\d,]*\.\d s)$", re.MULTILINE)
@@ -190,13 +166,6 @@ def _aligned(output: str) -> str:
     return steps.sub(lambda match: f"{match[1]:<{width}}  {match[2]:>6}", output)
 
 
-def normalised(text: str) -> str:
-    """The document without what is another in every run."""
-    for pattern, word in _VARYING:
-        text = pattern.sub(word, text)
-    return text
-
-
 if __name__ == "__main__":
     with stage() as running:
-        DOCUMENT.write_text(perform(DOCUMENT.read_text(encoding="utf-8"), running), encoding="utf-8")
+        rewrite(DOCUMENT, running)

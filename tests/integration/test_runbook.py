@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests import runbook
+from tests import documents, runbook
 from tests.conftest import VERSIONS
 
 
@@ -12,8 +12,8 @@ from tests.conftest import VERSIONS
 def test_every_command_of_the_runbook_prints_what_stands_there() -> None:
     text = runbook.DOCUMENT.read_text(encoding="utf-8")
     with runbook.stage() as stage:
-        performed = runbook.perform(text, stage)
-    assert runbook.normalised(performed).splitlines() == runbook.normalised(text).splitlines()
+        performed = documents.perform(text, stage)
+    assert documents.normalised(performed).splitlines() == documents.normalised(text).splitlines()
 
 
 def test_no_command_of_the_runbook_is_without_its_output() -> None:
