@@ -11,7 +11,7 @@ from init_slate_db.core.errors import ERROR_CODES, EXIT_STATUS_MEANINGS, ExitSta
 
 SOURCE = Path(init_slate_db.__file__).parent
 PACKAGES = (SOURCE, *(Path(package.__file__ or "").parent for package in (recovery, replication, versioning)))
-REFERENCE = SOURCE.parent / "docs" / "reference.md"
+REFERENCE = SOURCE.parent / "docs" / "exit-statuses.md"
 
 
 def test_every_code_in_the_table_is_raised_somewhere_and_none_else() -> None:
@@ -30,6 +30,14 @@ def test_every_exit_status_has_a_meaning_and_stands_in_the_reference() -> None:
     reference = REFERENCE.read_text(encoding="utf-8")
     for status, meaning in EXIT_STATUS_MEANINGS.items():
         assert f"| {status:d} | {meaning} |" in reference
+
+
+def test_every_code_stands_in_the_reference_by_its_status() -> None:
+    reference = REFERENCE.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (\d+) \| (`.*`) \|$", reference, re.MULTILINE))
+    for status in set(ERROR_CODES.values()):
+        codes = sorted(code for code, its in ERROR_CODES.items() if its is status)
+        assert rows[str(status.value)] == ", ".join(f"`{code}`" for code in codes)
 
 
 def test_every_sqlstate_stands_in_the_reference() -> None:
