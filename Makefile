@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python -m demo
@@ -12,16 +12,22 @@ demo: $(VENV)/demo-ready
 test: $(VENV)/test-ready
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGUMENTS)
 
-lint: $(VENV)/test-ready
+lint: $(VENV)/test-ready docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Strict: a link or an anchor that leads nowhere, and a page outside the navigation, fail. So does what a browser would
+# have to fetch from elsewhere.
+docs: $(VENV)/docs-ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+	! grep -rE --include='*.html' '(src=|<link [^>]*href=)"?(https?:)?//' site
 
 bench: $(VENV)/bench-ready
 	$(BIN)/python -m benchmarks $(BENCH_ARGUMENTS)
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
@@ -34,6 +40,10 @@ $(VENV)/demo-ready: $(BIN)/python pyproject.toml
 
 $(VENV)/bench-ready: $(VENV)/test-ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,test,lint,bench]'
+	@touch $@
+
+$(VENV)/docs-ready: $(VENV)/test-ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,test,lint,docs]'
 	@touch $@
 
 $(VENV)/test-ready: $(BIN)/python pyproject.toml
