@@ -47,9 +47,7 @@ class Shell:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
         for file in self._directory.glob("*/data/postmaster.pid"):
-            with suppress(ProcessLookupError):
-                os.kill(int(file.read_text().splitlines()[0]), signal.SIGQUIT)
-            wait_for(lambda file=file: not file.exists(), "the server's end")  # type: ignore[misc]
+            _end_server(file)
 
     def set_scene(self, name: str) -> None:
         """the-backup-follows: as long as a newcomer takes to type the next command."""
@@ -69,6 +67,13 @@ class Shell:
                 return output + ("" if ended[1] == "0" else f"(exit status {ended[1]})\n")
             lines.append(line)
         raise AssertionError(f"the shell ended at: {command}\n{''.join(lines)}")
+
+
+def _end_server(file: Path) -> None:
+    """Ends the server that wrote this postmaster.pid."""
+    with suppress(ProcessLookupError, FileNotFoundError):
+        os.kill(int(file.read_text().splitlines()[0]), signal.SIGQUIT)
+    wait_for(lambda: not file.exists(), "the server's end")
 
 
 @contextmanager
