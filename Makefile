@@ -20,7 +20,7 @@ lint: $(VENV)/test-ready docs
 # Strict: a link or an anchor that leads nowhere, and a page outside the navigation, fail. So does what a browser would
 # have to fetch from elsewhere.
 docs: $(VENV)/docs-ready
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 	! grep -rE --include='*.html' '(src=|<link [^>]*href=)"?(https?:)?//' site
 
 bench: $(VENV)/bench-ready

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -50,10 +50,13 @@ class Shell:
             _end_server(file)
 
     def set_scene(self, name: str) -> None:
-        """the-backup-follows: as long as a newcomer takes to type the next command."""
-        assert name == "the-backup-follows"
+        """As long as a newcomer takes to type the next command."""
         log = self._directory / "follow.log"
-        wait_for(lambda: log.exists() and " follows." in log.read_text(), "the backup to follow")
+        scenes: dict[str, Callable[[], bool]] = {
+            "the-backup-follows": lambda: log.exists() and " follows." in log.read_text(),
+            "the-server-is-dead": lambda: not (self._directory / "store/data/postmaster.pid").exists(),
+        }
+        wait_for(scenes[name], name)
 
     def run(self, command: str) -> str:
         """What the command prints, and its exit status where that is not 0."""
