@@ -16,6 +16,7 @@ from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.findings import raise_any
 from init_slate_db.core.options import ConnectionOptions, Faults, OptionParser
 from init_slate_db.core.program import run
+from recovery.completion import BACKUP_DATABASES
 from recovery.options import METHODS, PROGRAM, BackupAddress, Method, Options
 
 _logger = logging.getLogger(__name__)
@@ -48,7 +49,13 @@ def build_parser() -> OptionParser:
         help="host, host:port, URI or key=value string; of several, the most advanced valid one is taken",
     )
     value(group, "--from-port", metavar="NUMBER", help="port of a backup given without one")
-    value(group, "--from-database", metavar="NAME", help="database of a backup given without one [PGDATABASE, events]")
+    value(
+        group,
+        "--from-database",
+        metavar="NAME",
+        help="database of a backup given without one [PGDATABASE, events]",
+        completions=BACKUP_DATABASES,
+    )
     value(group, "--from-user", metavar="NAME", help="user for a backup given without one")
     value(group, "--from-password", metavar="PASSWORD", help="password; better: .pgpass, PGPASSWORD, or the prompt")
     value(
@@ -59,7 +66,14 @@ def build_parser() -> OptionParser:
         help="the backup as the source's server knows it, where that is another name; for each --from, in order",
     )
     group = parser.add_argument_group("What to recover")
-    value(group, "-d", "--database", metavar="NAME", help="the source to rebuild [PGDATABASE, events]")
+    value(
+        group,
+        "-d",
+        "--database",
+        metavar="NAME",
+        help="the source to rebuild [PGDATABASE, events]",
+        completions=shared.DATABASES,
+    )
     value(
         group,
         "--method",

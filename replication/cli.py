@@ -80,6 +80,7 @@ def _add_addresses(parser: OptionParser, *names: str) -> argparse._ArgumentGroup
         "--database",
         metavar="NAME",
         help=f"database, where the address names none (default {DEFAULT_DATABASE}) [PGDATABASE]",
+        completions=shared.DATABASES,
     )
     return group
 

@@ -68,7 +68,9 @@ def add_database_option(group: argparse._ArgumentGroup, *, repeatable: bool = Fa
     :param repeatable: whether it may stand there more than once.
     """
     help = "the database [PGDATABASE, events]"
-    shared.value_option(group, "-d", "--database", metavar="NAME", help=help, repeatable=repeatable)
+    shared.value_option(
+        group, "-d", "--database", metavar="NAME", help=help, repeatable=repeatable, completions=shared.DATABASES
+    )
 
 
 def read_database(values: argparse.Namespace, faults: Faults) -> Address:

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn, cast
 
-from rich_argparse import RawDescriptionRichHelpFormatter
-
 from init_slate_db import __version__
+from init_slate_db.core.completion import ASKED, SHELLS, Values, make_script, offer
 from init_slate_db.core.errors import EXIT_STATUS_MEANINGS, SlateError
+from init_slate_db.core.help_formatter import HelpFormatter
 
 DEFAULT_CONNECT_TIMEOUT = 15000
 Format = Literal["text", "json"]
 FORMATS = ("text", "json")
 _LARGEST_TIMEOUT = 2**31 - 1
-_SHELLS = ("bash", "zsh", "fish")
+DATABASES = Values("databases", "init_slate_db.core.completing")
 # Options whose values show in no message.
 _SECRETS = ("--password", "--from-password", "--replication-password")
 _NOT_SHOWN = "not shown here: it may hold a password"
@@ -85,10 +85,6 @@ class _UsageError(Exception):
     pass
 
 
-class _HelpFormatter(RawDescriptionRichHelpFormatter):
-    group_name_formatter = str
-
-
 class OptionParser(argparse.ArgumentParser):
     """A parser that leaves every judgement on values to the command, which collects the faults."""
 
@@ -99,7 +95,7 @@ class OptionParser(argparse.ArgumentParser):
             usage=f"%(prog)s {usage}",
             description=description,
             epilog=f"Examples:\n{examples}\n\nExit statuses:\n{statuses}",
-            formatter_class=_HelpFormatter,
+            formatter_class=HelpFormatter,
             allow_abbrev=False,
             add_help=False,
         )
@@ -122,10 +118,16 @@ class OptionParser(argparse.ArgumentParser):
                     parser.insist_on_values()
 
     def parse(self, arguments: Sequence[str], faults: Faults) -> argparse.Namespace:
-        """Parses the arguments; what cannot be parsed becomes a fault."""
+        """Parses the arguments; what cannot be parsed becomes a fault. Where a shell asks for values, that is all."""
+        if arguments and arguments[0].startswith(ASKED):
+            from init_slate_db.core.completing import answer
+
+            answer(self, arguments)
         try:
-            # Intermixed: options may stand between the arguments that are none. Verbs are not to be mixed so.
-            parse = self.parse_known_args if self._subparsers else self.parse_known_intermixed_args
+            # Intermixed: options may stand between the arguments that are none. Verbs are not to be mixed so; and it
+            # changes the parser meanwhile, which the script for a shell is made from.
+            prints = any(argument.startswith("--print-completion") for argument in arguments)
+            parse = self.parse_known_args if self._subparsers or prints else self.parse_known_intermixed_args
             values, unknown = parse(self._join_secrets(arguments))
         except _UsageError as error:
             faults.add("arguments", str(error))
@@ -175,13 +177,11 @@ def _secrets(values: argparse.Namespace) -> list[Any]:
 
 class _PrintCompletion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
-        if values not in _SHELLS:
-            parser.error(f"argument --print-completion: one of {', '.join(_SHELLS)} is needed")
-        import shtab
-
+        if values not in SHELLS:
+            parser.error(f"argument --print-completion: one of {', '.join(SHELLS)} is needed")
         if isinstance(parser, OptionParser):
             parser.insist_on_values()
-        sys.stdout.write(shtab.complete(parser, values) + "\n")
+        sys.stdout.write(make_script(parser, values) + "\n")
         parser.exit()
 
 
@@ -190,17 +190,20 @@ def value_option(
     *names: str,
     metavar: str,
     help: str,
-    completions: Sequence[str] | None = None,
+    completions: Sequence[str] | Values | None = None,
     repeatable: bool = False,
 ) -> None:
     """Adds an option with a value, which is MISSING where the user gave none.
 
-    :param completions: what a shell offers.
+    :param completions: what a shell offers; metavars such as FILE and FOLDER have it offer files and folders.
     :param repeatable: every value is kept, in a list.
     """
     action = "append" if repeatable else "store"
     option = group.add_argument(*names, metavar=metavar, help=help, nargs="?", const=MISSING, action=action)
-    option.completions = completions  # type: ignore[attr-defined]
+    if isinstance(completions, Values):
+        offer(option, completions)
+    else:
+        option.completions = completions  # type: ignore[attr-defined]
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
@@ -250,9 +253,9 @@ def add_common_options(parser: argparse.ArgumentParser, *, version: bool = True)
     group.add_argument("-v", "--verbose", action="count", default=0, help="tell every step; -vv: with tracebacks")
     group.add_argument("-q", "--quiet", action="store_true", help="tell warnings and errors alone")
     completion = group.add_argument(
-        "--print-completion", metavar="SHELL", action=_PrintCompletion, help=f"print completion: {', '.join(_SHELLS)}"
+        "--print-completion", metavar="SHELL", action=_PrintCompletion, help=f"print completion: {', '.join(SHELLS)}"
     )
-    completion.completions = _SHELLS  # type: ignore[attr-defined]
+    completion.completions = SHELLS  # type: ignore[attr-defined]
     if version:
         group.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help="show the version")
     group.add_argument("-h", "--help", action="help", help="show this help")

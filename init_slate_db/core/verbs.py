@@ -80,6 +80,10 @@ class Program:
     def main(self, arguments: Sequence[str]) -> int:
         """Runs the verb among the arguments and returns its exit status. Shared options may stand before it."""
         position = self._find_verb(arguments)
+        asked = [place for place, one in enumerate(arguments) if one.partition("=")[0] == "--print-completion"]
+        if asked:
+            # Behind a verb, too, it means the command: a shell knows completions of commands alone.
+            return self._without_verb(arguments[asked[0] : asked[0] + 2])
         if position is None:
             return self._without_verb(arguments)
         verb = next(one for one in self.verbs if one.name == arguments[position])

@@ -46,6 +46,7 @@ def build_parser() -> OptionParser:
         "--database",
         metavar="NAME",
         help=f"database, where the address names none (default {DEFAULT_DATABASE}) [PGDATABASE]",
+        completions=shared.DATABASES,
     )
     shared.value_option(group, "--until-id", metavar="ID", help="compare the events up to this one, inclusive")
     shared.value_option(

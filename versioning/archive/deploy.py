@@ -13,6 +13,7 @@ from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning import PROGRAM
 from versioning.archive import NAME, known, ledger
+from versioning.archive.completion import VERSIONS
 from versioning.archive.folder import open_archive
 from versioning.archive.items import compare
 from versioning.archive.ledger import Ledger
@@ -68,9 +69,14 @@ def build_parser() -> OptionParser:
         "--to",
         metavar="VERSION",
         help="where to (default: the only one without descendants that can be reached)",
+        completions=VERSIONS,
     )
     shared.value_option(
-        group, "--from", metavar="VERSION", help="what the database is, where it has nothing on record; this is checked"
+        group,
+        "--from",
+        metavar="VERSION",
+        help="what the database is, where it has nothing on record; this is checked",
+        completions=VERSIONS,
     )
     group = shared.add_consent_options(parser, "check and plan alone; change nothing")
     shared.value_option(

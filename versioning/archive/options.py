@@ -12,6 +12,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import ConnectionOptions, Faults, OptionParser
 from versioning import PROGRAM
+from versioning.archive.completion import ARCHIVES
 from versioning.archive.folder import is_version
 from versioning.archive.items import Difference
 from versioning.archive.scratch import Scratch, scratch
@@ -32,7 +33,9 @@ def add_archive_options(parser: OptionParser) -> None:
     shared.value_option(
         group, "--archive", metavar="FOLDER", help=f"the folder of the archive (default {DEFAULT_FOLDER})"
     )
-    shared.value_option(group, "--name", metavar="NAME", help="the archive, where the folder holds several")
+    shared.value_option(
+        group, "--name", metavar="NAME", help="the archive, where the folder holds several", completions=ARCHIVES
+    )
 
 
 def read_where(values: argparse.Namespace, faults: Faults) -> Where:

@@ -15,6 +15,7 @@ from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning import PROGRAM
 from versioning.archive import NAME, ledger
 from versioning.archive.ancestry import leaves
+from versioning.archive.completion import VERSIONS
 from versioning.archive.folder import Archive, digest, open_archive
 from versioning.archive.items import Description
 from versioning.archive.options import (
@@ -80,6 +81,7 @@ def add_parent_option(group: argparse._ArgumentGroup) -> None:
         metavar="VERSION",
         repeatable=True,
         help="what it descends from (default: the database's version on record, else the only one without descendants)",
+        completions=VERSIONS,
     )
 
 

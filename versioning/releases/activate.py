@@ -39,7 +39,7 @@ def build_parser() -> OptionParser:
         "proj_api_v1_1_0 -d proj --database --yes",
     )
     group = parser.add_argument_group("What to activate, and for whom")
-    group.add_argument("named", metavar="V", nargs="?", help="a version, or its schema's name")
+    own.add_named(group, "named", "V", "a version, or its schema's name")
     _add_whose(group)
     shared.add_consent_options(parser)
     own.add_target_options(

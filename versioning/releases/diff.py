@@ -36,8 +36,8 @@ def build_parser() -> OptionParser:
         "proj_api_v1_0_0 proj_api --format json",
     )
     group = parser.add_argument_group("What to compare")
-    group.add_argument("old", metavar="V1", nargs="?", help="a version, or any schema's name")
-    group.add_argument("new", metavar="V2", nargs="?", help="another one")
+    own.add_named(group, "old", "V1", "a version, or any schema's name")
+    own.add_named(group, "new", "V2", "another one")
     own.add_format_option(parser)
     own.add_target_options(parser, "the API, where several have such a version: its name without one")
     return parser

@@ -10,11 +10,13 @@ from typing import Any
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, Reached, add_database_option, address_of, reach
+from init_slate_db.core.completion import Values, offer
 from init_slate_db.core.connection import server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.options import Faults, OptionParser
 from versioning import PROGRAM
 from versioning.releases import NAME
+from versioning.releases.completion import RELEASES
 from versioning.releases.execution import prepare_session
 from versioning.releases.naming import LONGEST, Version, read_version
 
@@ -63,6 +65,13 @@ def add_target_options(
     shared.value_option(group, "--schema", metavar="NAME", help=schema)
     shared.add_connection_options(parser)
     shared.add_common_options(parser, version=has_version)
+
+
+def add_named(
+    group: argparse._ArgumentGroup, name: str, metavar: str, help: str, completions: Values = RELEASES
+) -> None:
+    """Adds an argument that is a release, by its version or its schema's name."""
+    offer(group.add_argument(name, metavar=metavar, nargs="?", help=help), completions)
 
 
 def add_format_option(parser: OptionParser) -> None:

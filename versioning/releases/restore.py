@@ -11,6 +11,7 @@ from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from versioning.releases import NAME, archive, calls, landing, ledger, paths
 from versioning.releases import options as own
+from versioning.releases.completion import RETIRED
 from versioning.releases.execution import take_turn
 from versioning.releases.ledger import Release
 
@@ -32,7 +33,7 @@ def build_parser() -> OptionParser:
         "1.0.0 -d proj --yes",
     )
     group = parser.add_argument_group("What to restore")
-    group.add_argument("named", metavar="V", nargs="?", help="a version, or its schema's name")
+    own.add_named(group, "named", "V", "a version, or its schema's name", RETIRED)
     shared.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
     own.add_target_options(parser, "the API, where several have such a version: its name without one")
     return parser

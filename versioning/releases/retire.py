@@ -46,7 +46,7 @@ def build_parser() -> OptionParser:
         "1.0.0 -d proj --unused-for 30d --dry-run",
     )
     group = parser.add_argument_group("What to retire")
-    group.add_argument("named", metavar="V", nargs="?", help="a version, or its schema's name")
+    own.add_named(group, "named", "V", "a version, or its schema's name")
     shared.value_option(
         group, "--unused-for", metavar="AGE", help="how long nothing must have called it: 12h, 14d, 8w (default 14d)"
     )

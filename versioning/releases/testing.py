@@ -49,7 +49,7 @@ def build_parser() -> OptionParser:
         "1.1.0 sql/tests --role web -d proj",
     )
     group = parser.add_argument_group("What to test")
-    group.add_argument("named", metavar="V", nargs="?", help="a version, or its schema's name")
+    own.add_named(group, "named", "V", "a version, or its schema's name")
     group.add_argument("folder", metavar="FOLDER", nargs="?", help="its files end in .sql")
     shared.value_option(group, "--role", metavar="R", help="run the tests with the rights of this role")
     own.add_target_options(parser, "the API, where several have such a version: its name without one")

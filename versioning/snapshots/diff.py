@@ -33,8 +33,8 @@ def build_parser() -> OptionParser:
         "3 5 --format json",
     )
     group = parser.add_argument_group("What to compare")
-    group.add_argument("before", metavar="N", nargs="?", help="the number of a snapshot, as history tells it")
-    group.add_argument("after", metavar="M", nargs="?", help="that of another one [the live state]")
+    own.add_number(group, "before", "N", "the number of a snapshot, as history tells it")
+    own.add_number(group, "after", "M", "that of another one [the live state]")
     own.add_target_options(parser)
     return parser
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, add_database_option, read_database
+from init_slate_db.core.completion import offer
 from init_slate_db.core.options import Faults, Format, OptionParser
 from versioning import PROGRAM
+from versioning.snapshots.completion import SNAPSHOTS
 
 _HIGHEST_NUMBER = 2**31 - 1
 _AGE = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
@@ -84,6 +86,11 @@ def add_target_options(parser: OptionParser) -> None:
     shared.add_format_option(group)
     shared.add_connection_options(parser)
     shared.add_common_options(parser)
+
+
+def add_number(group: argparse._ArgumentGroup, name: str, metavar: str, help: str) -> None:
+    """Adds an argument that is the number of a snapshot."""
+    offer(group.add_argument(name, metavar=metavar, nargs="?", help=help), SNAPSHOTS)
 
 
 def read_target(values: argparse.Namespace, faults: Faults) -> dict[str, Any]:

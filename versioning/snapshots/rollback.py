@@ -57,7 +57,7 @@ def build_parser() -> OptionParser:
         "3 --host db1 -d events --yes",
     )
     group = parser.add_argument_group("Where to, and how")
-    group.add_argument("number", metavar="N", nargs="?", help="the number of a snapshot, as history tells it")
+    own.add_number(group, "number", "N", "the number of a snapshot, as history tells it")
     shared.value_option(
         group,
         "--lock-timeout",

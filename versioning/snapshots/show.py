@@ -24,7 +24,7 @@ def build_parser() -> OptionParser:
         "3 --object insert_events",
     )
     group = parser.add_argument_group("What to show")
-    group.add_argument("number", metavar="N", nargs="?", help="the number of a snapshot, as history tells it")
+    own.add_number(group, "number", "N", "the number of a snapshot, as history tells it")
     shared.value_option(
         group, "--object", metavar="TEXT", help="show in full the objects with this in their kind and name"
     )
