@@ -115,7 +115,18 @@ def test_every_sql_file_is_in_the_wheel_and_no_test_is(installed: Installed) -> 
         "recovery",
         "replication",
         "versioning",
+        f"init_slate_db-{__version__}.data",
         f"init_slate_db-{__version__}.dist-info",
+    }
+
+
+def test_every_man_page_is_where_man_looks(installed: Installed) -> None:
+    pages = {path.name for path in (TREE / "man").glob("*.1")}
+    assert {path.name for path in (installed.folder / "share" / "man" / "man1").iterdir()} == pages
+    data = f"init_slate_db-{__version__}.data/data/"
+    names = zipfile.ZipFile(installed.wheel).namelist()
+    assert {name.removeprefix(data) for name in names if name.startswith(data)} == {
+        f"share/man/man1/{page}" for page in pages
     }
 
 

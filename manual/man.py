@@ -1,0 +1,178 @@
+"""The man pages, man/*.1, as the parsers tell them. ``python -m manual.man`` writes them."""
+
+import argparse
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from init_slate_db import __version__
+from init_slate_db.core.errors import EXIT_STATUS_MEANINGS
+from manual.commands import Command, read_commands
+
+FOLDER = Path(__file__).parents[1] / "man"
+_EXAMPLES = re.compile(r"Examples:\n(.*?)\n\n", re.DOTALL)
+# What a user types as it is, and what stands for something else.
+_TYPED = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
+_MEANT = re.compile(r"(?<![\w-])[A-Z][A-Z0-9.:_-]*(?:[.:][A-Z]+)*(?![\w-])")
+_CONNECTION = (
+    (("PGHOST", "PGPORT", "PGUSER"), "The server and the user, where no option tells them."),
+    (("PGPASSWORD", "PGPASSFILE"), "The password, or the file with passwords instead of ~/.pgpass."),
+    (("PGDATABASE",), "The database, where none is named."),
+    (("PGSERVICE", "PGSERVICEFILE"), "A service of the service file, which tells all of it."),
+    (("PGSSLMODE", "PGOPTIONS"), "These, and all other variables of libpq, mean what they mean to psql(1)."),
+)
+_OUTPUT = (
+    (("NO_COLOR",), "Set to anything: no colours on a terminal."),
+    (("SLATE_COMPLETION_TIMEOUT",), "How long a shell waits for values to complete, in milliseconds (default 1300)."),
+)
+_FILES = (
+    ("~/.pgpass", "Passwords. It is ignored where others can read it."),
+    ("~/.pg_service.conf", "Services, each with what leads to a server."),
+)
+
+
+def make_pages(commands: Sequence[Command]) -> dict[str, str]:
+    """A page for each command and each verb, keyed by the name of its file."""
+    pages = {}
+    for command in commands:
+        command.parser.insist_on_values()
+        for one in command.walk():
+            related = _related(one, command, commands)
+            pages[f"{_page(one.name)}.1"] = "\n".join(_lines(one, related)) + "\n"
+    return pages
+
+
+def write() -> None:
+    """Writes the pages, and removes those of verbs that are no more."""
+    FOLDER.mkdir(exist_ok=True)
+    pages = make_pages(read_commands())
+    for path in FOLDER.glob("*.1"):
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        (FOLDER / name).write_text(text, encoding="ascii")
+
+
+def _page(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def _related(one: Command, command: Command, commands: Iterable[Command]) -> list[str]:
+    """The names of the pages to go on with: of a verb those beside and below it, of a command the others."""
+    if one.name == command.name:
+        found = [*one.verbs, *(other for other in commands if other.name != command.name)]
+    else:
+        parent = one.name.rpartition(" ")[0]
+        beside = [other for other in command.walk() if other.name.rpartition(" ")[0] == parent]
+        above = [other for other in command.walk() if other.name == parent]
+        found = [*one.verbs, *above, *(other for other in beside if other.name != one.name)]
+    return [_page(other.name) for other in found]
+
+
+def _lines(one: Command, related: Sequence[str]) -> Iterator[str]:
+    page = _page(one.name)
+    parser = one.parser
+    description = parser.description or ""
+    yield ".\\\" Made by python -m manual.man from the command's own parser."
+    yield f'.TH {_escape(page.upper())} 1 "" "init\\-slate\\-db {__version__}" "slate"'
+    yield from (".SH NAME", f"{_escape(page)} \\- {_escape(one.summary or _summary(description))}")
+    yield from (".SH SYNOPSIS", _marked((parser.usage or "") % {"prog": parser.prog}, one.name))
+    yield from (".SH DESCRIPTION", _text(description))
+    if verbs := list(one.verbs):
+        yield ".SH VERBS"
+        for verb in verbs:
+            yield from _item(
+                f"\\fB{_escape(verb.name.rpartition(' ')[2])}\\fR", f"{verb.summary}: {_page(verb.name)}(1)"
+            )
+    yield ".SH OPTIONS"
+    yield from chain.from_iterable(_group(group) for group in parser._action_groups)
+    yield ".SH EXIT STATUS"
+    for status, meaning in EXIT_STATUS_MEANINGS.items():
+        yield from _item(f"\\fB{status:d}\\fR", meaning)
+    yield from _surroundings(parser)
+    if examples := _EXAMPLES.search(parser.epilog or ""):
+        yield from (".SH EXAMPLES", ".EX", *map(_line, examples[1].splitlines()), ".EE")
+    yield ".SH SEE ALSO"
+    yield from (
+        f".BR {_escape(name)} (1){',' if place < len(related) else ''}" for place, name in enumerate(related, 1)
+    )
+
+
+def _summary(description: str) -> str:
+    """The begin of a description as a phrase."""
+    first = re.split(r"[.:](?:\s|$)", description)[0]
+    return f"{first[0].lower()}{first[1:]}"
+
+
+def _group(group: argparse._ArgumentGroup) -> Iterator[str]:
+    actions = [one for one in group._group_actions if not isinstance(one, argparse._SubParsersAction)]
+    if not actions:
+        return
+    yield f".SS {_escape(group.title or '')}"
+    if group.description:
+        yield _text(group.description)
+    formatter = argparse.HelpFormatter("")
+    for one in actions:
+        yield from _item(_spell(one), formatter._expand_help(one))
+
+
+def _spell(action: argparse.Action) -> str:
+    """An option as the user types it, with the name of its value."""
+    value = f"\\fI{_escape(str(action.metavar or ''))}\\fR"
+    if not action.option_strings:
+        return value
+    names = ", ".join(f"\\fB{_escape(name)}\\fR" for name in action.option_strings)
+    if action.nargs == 0:
+        return names
+    return f"{names} [{value}]" if action.nargs == "?" else f"{names} {value}"
+
+
+def _surroundings(parser: argparse.ArgumentParser) -> Iterator[str]:
+    reaches = "--port" in parser._option_string_actions
+    yield ".SH ENVIRONMENT"
+    for names, text in (*(_CONNECTION if reaches else ()), *_OUTPUT):
+        yield from _item(", ".join(f"\\fB{name}\\fR" for name in names), text)
+    if reaches:
+        yield ".SH FILES"
+        for name, text in _FILES:
+            yield from _item(f"\\fI{_escape(name)}\\fR", text)
+
+
+def _item(term: str, text: str) -> Iterator[str]:
+    yield from (".TP", term, _text(text))
+
+
+def _marked(usage: str, name: str) -> str:
+    """The usage with what is typed in bold, and what is meant in italics."""
+    rest = _escape(usage.removeprefix(name), hyphens=False)
+    rest = _MEANT.sub(lambda match: f"\\fI{match[0]}\\fR", rest)
+    rest = _TYPED.sub(lambda match: f"\\fB{match[0]}\\fR", rest).replace("-", "\\-")
+    return f"\\fB{_escape(name)}\\fR{rest}"
+
+
+def _text(text: str) -> str:
+    """A paragraph, a sentence a line as troff wants it."""
+    return "\n".join(_line(one) for one in re.split(r"(?<=[a-z0-9)][.?]) (?=[A-Z])", text))
+
+
+def _line(text: str) -> str:
+    escaped = _escape(text)
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
+
+
+def _escape(text: str, hyphens: bool = True) -> str:
+    """A text without what troff would act on, in ASCII."""
+    text = (
+        text.replace("\\", "\\e")
+        .replace("'", "\\(aq")
+        .replace("`", "\\(ga")
+        .replace("~", "\\(ti")
+        .replace("^", "\\(ha")
+    )
+    text = text.replace("-", "\\-") if hyphens else text
+    return "".join(one if one.isascii() else f"\\[u{ord(one):04X}]" for one in text)
+
+
+if __name__ == "__main__":
+    write()
