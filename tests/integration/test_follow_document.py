@@ -1,6 +1,5 @@
 """What docs/following.md gives to be copied is right."""
 
-import json
 import os
 import re
 import shlex
@@ -61,14 +60,14 @@ def test_the_unit_ends_well_when_stopped_and_not_for_good_when_it_fails() -> Non
 
 
 @ONE_DIRECTION
-@pytest.mark.parametrize("recipe", ["slate-follow.service", "Dockerfile"])
+@pytest.mark.parametrize("recipe", ["slate-follow.service", "run-container"])
 def test_the_commands_follow_with_a_password_file_alone(pair: Pair, tmp_path: Path, recipe: str) -> None:
     started = shlex.split(read_setting("ExecStart"))
     source, destination = started[-2:]
     command = started[1:-2]
-    if recipe == "Dockerfile":
-        (entry,) = re.findall(r"^ENTRYPOINT (.*)$", read_file(recipe), re.MULTILINE)
-        command = json.loads(entry)[1:]
+    if recipe == "run-container":
+        words = shlex.split(read_file(recipe))
+        command = words[words.index("slate-replicate") + 1 : -2]
     servers = {source: (pair.server, pair.name), destination: (pair.destination_server, pair.destination)}
     passwords = tmp_path / "pgpass"
     passwords.write_text(
