@@ -17,7 +17,9 @@ TREE = Path(__file__).parents[2]
 COMMANDS = ("init-slate-db", "slate-diff", "slate-recover", "slate-replicate", "slate-schema")
 # One with Python: .ci/python-image makes such an image.
 BASE = os.environ.get("SLATE_TEST_PYTHON_IMAGE")
-ENGINE = shutil.which("podman") or shutil.which("docker") or "podman"
+# The engine that DOCKER_HOST names. Of podman docker does not always learn how a container ended.
+HOST = os.environ.get("DOCKER_HOST", "")
+ENGINE = ["podman", "--url", HOST] if "podman" in HOST else ["docker"]
 IMAGE = "localhost/slate-test"
 
 pytestmark = [
@@ -30,7 +32,7 @@ pytestmark = [
 
 def engine(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [ENGINE, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False
+        [*ENGINE, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False
     )
 
 

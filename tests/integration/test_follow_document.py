@@ -66,7 +66,7 @@ def test_the_commands_follow_with_a_password_file_alone(pair: Pair, tmp_path: Pa
     source, destination = started[-2:]
     command = started[1:-2]
     if recipe == "run-container":
-        words = shlex.split(read_file(recipe))
+        words = shlex.split(read_file(recipe).replace("\\\n", ""))
         command = words[words.index("slate-replicate") + 1 : -2]
     servers = {source: (pair.server, pair.name), destination: (pair.destination_server, pair.destination)}
     passwords = tmp_path / "pgpass"
