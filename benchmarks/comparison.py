@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal, TypeVar
 
+from benchmarks.commands import Run
+from benchmarks.usage import UNMEASURED, Usage, median_usage
+
 Key = TypeVar("Key")
 Figures = TypeVar("Figures")
 
@@ -23,6 +26,15 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """The median of some ratios, the lowest and the highest."""
+
+    median: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One line of the table.
 
@@ -32,6 +44,8 @@ class Comparison:
     :param ours: our figure in each round.
     :param theirs: the baseline's figure in the same rounds.
     :param target: None where the line only informs.
+    :param our_usage: what ours took beside time, medians; their_usage: what the baseline took.
+    :param told: the ratios, where the rounds were not kept; ours and theirs are then one median each.
     """
 
     name: str
@@ -40,16 +54,53 @@ class Comparison:
     ours: Sequence[float]
     theirs: Sequence[float]
     target: Target | None = None
+    our_usage: Usage = UNMEASURED
+    their_usage: Usage = UNMEASURED
+    told: Spread | None = None
 
     @property
-    def ratios(self) -> list[float]:
+    def ratios(self) -> Spread:
         """Ours divided by the baseline's, round by round, so that what slows a whole round cancels out."""
-        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+        if self.told:
+            return self.told
+        each = [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+        return Spread(median(each), min(each), max(each))
 
     @property
-    def ratio(self) -> float:
-        """The median of the ratios."""
-        return median(self.ratios)
+    def rounds(self) -> int | None:
+        """How often it was measured; None where that was not kept."""
+        return None if self.told else len(self.ours)
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        return self.target.is_met(self.ratios.median) if self.target else None
+
+
+def compare_runs(
+    name: str,
+    baseline: str,
+    ours: Sequence[Run],
+    theirs: Sequence[Run],
+    *,
+    target: Target | None = None,
+    unit: str = "s",
+    figure: Callable[[Run], float] = lambda run: run.seconds,
+) -> Comparison:
+    """A comparison of the runs of two programs.
+
+    :param figure: what of a run is compared, in the unit; its seconds unless told.
+    """
+    return Comparison(
+        name,
+        baseline,
+        unit,
+        [figure(run) for run in ours],
+        [figure(run) for run in theirs],
+        target,
+        median_usage([run.usage for run in ours]),
+        median_usage([run.usage for run in theirs]),
+    )
 
 
 def in_turns(rounds: int, measurements: Mapping[Key, Callable[[], Figures]]) -> dict[Key, list[Figures]]:

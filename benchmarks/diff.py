@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.commands import DIFF, LAST_WORDS, Run, one_environment, time_command
-from benchmarks.comparison import Comparison, Target, in_turns
+from benchmarks.comparison import Comparison, Target, compare_runs, in_turns
 from benchmarks.events import fill_backup
 from benchmarks.servers import Servers
 from tests.proxy import Proxy
@@ -49,7 +49,7 @@ def measure(servers: Servers, count: int, rounds: int) -> list[Comparison]:
             "identical": partial(_diff, servers, environment, SAME, 0),
             "ten": partial(_diff, servers, environment, CHANGED, DIFFERENT),
         }
-        reladiff = _find_reladiff()
+        reladiff = find_reladiff()
         if reladiff:
             _make_sure_it_sees(reladiff, servers, environment)
             measurements["reladiff"] = partial(_reladiff, reladiff, servers, environment, SAME, 0)
@@ -74,16 +74,15 @@ def measure(servers: Servers, count: int, rounds: int) -> list[Comparison]:
 
 
 def _compare_seconds(runs: dict[str, list[Run]], count: int) -> list[Comparison]:
-    seconds = {name: [run.seconds for run in of_one] for name, of_one in runs.items()}
     identical = f"slate-diff, {count:,} events, identical"
     pairs = [
         (identical, "identical", f"reladiff -j {JOBS}", "reladiff", 0.80),
         (f"slate-diff, {DIFFERENCES} differences", "ten", "identical", "identical", 1.20),
     ]
     return [
-        Comparison(name, baseline, "s", seconds[ours], seconds[theirs], Target("at most", bound))
+        compare_runs(name, baseline, runs[ours], runs[theirs], target=Target("at most", bound))
         for name, ours, baseline, theirs, bound in pairs
-        if theirs in seconds
+        if theirs in runs
     ]
 
 
@@ -105,10 +104,10 @@ def _addresses(servers: Servers, database: str) -> list[str]:
 
 
 def _diff(servers: Servers, environment: dict[str, str], database: str, status: int) -> Run:
-    return time_command([*DIFF, *_addresses(servers, database), "--jobs", JOBS], environment, status)
+    return time_command(servers, [*DIFF, *_addresses(servers, database), "--jobs", JOBS], environment, status)
 
 
-def _find_reladiff() -> str | None:
+def find_reladiff() -> str | None:
     """Where reladiff is: beside this Python, or on the path."""
     beside = str(Path(sys.executable).parent)
     return shutil.which("reladiff", path=os.pathsep.join([beside, os.environ.get("PATH", "")]))
@@ -121,7 +120,7 @@ def _reladiff(program: str, servers: Servers, environment: dict[str, str], datab
     """
     left, right = _addresses(servers, database)
     options = ["-k", "id", "-c", "ts", "-c", "event", "--threads", JOBS]
-    run = time_command([program, left, "events", right, "events", *options], environment)
+    run = time_command(servers, [program, left, "events", right, "events", *options], environment)
     found = [line for line in run.output.splitlines() if line.startswith(("+ ", "- "))]
     if len(found) != 2 * differences:
         raise RuntimeError(f"reladiff was to find {differences} differences: {run.output[-LAST_WORDS:]!r}")
@@ -139,7 +138,7 @@ def _count_bytes(servers: Servers) -> int:
     passwords = {left.port: servers.backup.password, right.port: servers.source.password}
     with left, right, one_environment(servers, passwords) as environment:
         addresses = [f"postgresql://postgres@127.0.0.1:{proxy.port}/{SAME}" for proxy in (left, right)]
-        time_command([*DIFF, *addresses, "--jobs", JOBS], environment)
+        time_command(servers, [*DIFF, *addresses, "--jobs", JOBS], environment)
     return counter.bytes
 
 

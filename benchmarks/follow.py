@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.commands import FOLLOW, Run, one_environment, time_command
-from benchmarks.comparison import Comparison, Target, in_turns
+from benchmarks.comparison import Comparison, Target, compare_runs, in_turns
 from benchmarks.events import fill_backup
 from benchmarks.servers import Servers, checkpoint
 from tests.slate import create_database
@@ -57,16 +57,21 @@ def _compare(runs: dict[str, list[Run]], count: int) -> list[Comparison]:
         ("follow, of which a quarter is there", " behind", count * 3 // 4),
     ]
     return [
-        Comparison(
+        compare_runs(
             name,
             "slate-replicator's method",
-            "events/s",
-            [events / run.seconds for run in runs[f"ours{which}"]],
-            [events / run.seconds for run in runs[f"theirs{which}"]],
-            Target("at least", LEAST) if not which else None,
+            runs[f"ours{which}"],
+            runs[f"theirs{which}"],
+            target=Target("at least", LEAST) if not which else None,
+            unit="events/s",
+            figure=partial(_rate, events),
         )
         for name, which, events in lines
     ]
+
+
+def _rate(events: int, run: Run) -> float:
+    return events / run.seconds
 
 
 def _make_quarter(servers: Servers, count: int) -> None:
@@ -93,14 +98,14 @@ def _make_destination(servers: Servers, template: str | None) -> None:
 
 def _follow(servers: Servers, environment: Mapping[str, str], count: int, template: str | None) -> Run:
     _make_destination(servers, template)
-    run = time_command([*FOLLOW, *_addresses(servers), "--once"], environment)
+    run = time_command(servers, [*FOLLOW, *_addresses(servers), "--once"], environment)
     _check_and_drop(servers, count)
     return run
 
 
 def _replicate(method: Path, servers: Servers, environment: Mapping[str, str], count: int, template: str | None) -> Run:
     _make_destination(servers, template)
-    run = time_command(["node", method / "replicate.js", *_addresses(servers)], environment)
+    run = time_command(servers, ["node", method / "replicate.js", *_addresses(servers)], environment)
     _check_and_drop(servers, count)
     return run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.commands import MIGRATE, Run, one_environment, time_command
-from benchmarks.comparison import Comparison, Target, in_turns
+from benchmarks.comparison import Comparison, Target, compare_runs, in_turns
 from benchmarks.servers import Servers, checkpoint
 
 DATABASE = "patched"
@@ -42,16 +42,8 @@ def measure(servers: Servers, rounds: int) -> list[Comparison]:
                 "theirs": partial(_run_psql, servers, environment, files),
             },
         )
-    return [
-        Comparison(
-            f"migrate, {PATCHES:,} patches",
-            "psql -1 -f",
-            "s",
-            [run.seconds for run in runs["ours"]],
-            [run.seconds for run in runs["theirs"]],
-            Target("at most", MOST),
-        )
-    ]
+    name = f"slate-schema migrate, {PATCHES:,} patches"
+    return [compare_runs(name, "psql -1 -f of all files", runs["ours"], runs["theirs"], target=Target("at most", MOST))]
 
 
 def _write(folder: Path) -> list[Path]:
@@ -66,7 +58,7 @@ def _write(folder: Path) -> list[Path]:
 
 def _migrate(servers: Servers, environment: Mapping[str, str], folder: Path) -> Run:
     _make_database(servers)
-    run = time_command([*MIGRATE, folder, "--node", f"dbname={DATABASE}", "--yes"], environment)
+    run = time_command(servers, [*MIGRATE, folder, "--node", f"dbname={DATABASE}", "--yes"], environment)
     _check_and_drop(servers, "SELECT count(*) FROM slate.patch WHERE ended_at IS NOT NULL", PATCHES)
     return run
 
@@ -74,7 +66,7 @@ def _migrate(servers: Servers, environment: Mapping[str, str], folder: Path) -> 
 def _run_psql(servers: Servers, environment: Mapping[str, str], files: list[Path]) -> Run:
     _make_database(servers)
     options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-d", DATABASE]
-    run = time_command(["psql", *options, *(word for file in files for word in ("-f", file))], environment)
+    run = time_command(servers, ["psql", *options, *(word for file in files for word in ("-f", file))], environment)
     _check_and_drop(servers, "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^patched'", PATCHES // 4)
     return run
 

@@ -1,5 +1,6 @@
 """What a process uses, as Linux counts it."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,11 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SAMPLING_INTERVAL = 0.02
+# Seconds of one tick, in which Linux counts the processor time of a process and of its children.
+TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
     """Seconds that a process has been on a CPU, from the nanoseconds of the scheduler."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that it has not yet reaped; none where it has ended itself."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def private_memory(pid: int) -> int:

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.commands import RECOVER, Run, one_environment, time_command
-from benchmarks.comparison import Comparison, Target, in_turns
+from benchmarks.commands import RECOVER, Run, one_after_the_other, one_environment, time_command
+from benchmarks.comparison import Comparison, Target, compare_runs, in_turns
 from benchmarks.events import fill_backup
-from benchmarks.process import Stopwatch
 from benchmarks.restore import restore_original
 from benchmarks.servers import Servers, checkpoint
+from benchmarks.usage import Meter
 from tests.servers import Server
 from tests.slate import create_original
 
@@ -49,16 +49,15 @@ def measure(servers: Servers, count: int, rounds: int) -> list[Comparison]:
         fifth = _memory_at(servers, environment, count // 5)
     servers.backup.drop(BACKUP)
     servers.backup.drop(SMALL_BACKUP)
-    seconds = {name: [run.seconds for run in of_one] for name, of_one in runs.items()}
     memory = max(run.memory for run in runs["copy"])
-    return [*_compare_seconds(seconds, count), *_compare_memory(memory, fifth, count)]
+    return [*_compare_seconds(runs, count), *_compare_memory(memory, fifth, count)]
 
 
-def _compare_seconds(seconds: dict[str, list[float]], count: int) -> list[Comparison]:
+def _compare_seconds(runs: dict[str, list[Run]], count: int) -> list[Comparison]:
     def compare(ours: str, name: str, theirs: str, baseline: str, bound: float) -> list[Comparison]:
-        if theirs not in seconds:
+        if theirs not in runs:
             return []
-        return [Comparison(name, baseline, "s", seconds[ours], seconds[theirs], Target("at most", bound))]
+        return [compare_runs(name, baseline, runs[ours], runs[theirs], target=Target("at most", bound))]
 
     copy = f"slate-recover, copy, {count:,} events"
     return [
@@ -66,9 +65,7 @@ def _compare_seconds(seconds: dict[str, list[float]], count: int) -> list[Compar
         *compare("copy", copy, "pgcopydb", "pgcopydb clone", 0.75),
         *compare("copy", copy, "dump", "pg_dump -j2 -Fd -Z0, pg_restore -j2", 0.75),
         *compare("promote", "slate-recover, promote", "original", "original restore_events", 0.02),
-        Comparison(
-            "slate-recover, promote", f"ours at {SMALL:,} events", "s", seconds["promote"], seconds["promote small"]
-        ),
+        compare_runs("slate-recover, promote", f"ours at {SMALL:,} events", runs["promote"], runs["promote small"]),
     ]
 
 
@@ -89,6 +86,7 @@ def _memory_at(servers: Servers, environment: dict[str, str], count: int) -> flo
 def _recover(servers: Servers, environment: dict[str, str], count: int, method: str) -> Run:
     checkpoint(servers.source, servers.backup)
     run = time_command(
+        servers,
         [*RECOVER, *_addresses(servers, BACKUP), "--create", "--yes", "--no-diff", "--method", method, "--jobs", JOBS],
         environment,
     )
@@ -104,10 +102,10 @@ def _promote(servers: Servers, environment: dict[str, str], backup: str) -> Run:
     with TemporaryDirectory(prefix="slate-bench-") as folder:
         report = Path(folder) / "report.json"
         more = ["--method", "promote", "--yes", "--report", str(report)]
-        run = time_command([*RECOVER, *_addresses(servers, PROMOTED), *more], environment)
+        run = time_command(servers, [*RECOVER, *_addresses(servers, PROMOTED), *more], environment)
         steps = json.loads(report.read_text())["steps"]
     servers.backup.drop(PROMOTED)
-    return Run(sum(step["seconds"] for step in steps), run.memory)
+    return Run(sum(step["seconds"] for step in steps), run.usage)
 
 
 def _addresses(servers: Servers, backup: str) -> list[str]:
@@ -117,12 +115,10 @@ def _addresses(servers: Servers, backup: str) -> list[str]:
 def _original(servers: Servers, count: int) -> Run:
     create_original(servers.source, RECOVERED)
     checkpoint(servers.source, servers.backup)
-    with servers.source.connect(RECOVERED) as connection:
-        stopwatch = Stopwatch()
+    with servers.source.connect(RECOVERED) as connection, Meter(servers.source, servers.backup) as meter:
         restore_original(servers, connection, BACKUP)
-        seconds = stopwatch.seconds
     _check_and_drop(servers.source, count)
-    return Run(seconds, 0)
+    return Run(meter.seconds, meter.usage())
 
 
 def _dump_and_restore(servers: Servers, environment: dict[str, str], count: int) -> Run:
@@ -134,10 +130,10 @@ def _dump_and_restore(servers: Servers, environment: dict[str, str], count: int)
     with TemporaryDirectory(prefix="slate-bench-") as folder:
         dump = Path(folder) / "dump"
         there = f"postgresql://postgres@127.0.0.1:{servers.backup.port}/{BACKUP}"
-        dumped = time_command(["pg_dump", "-j", JOBS, "-Fd", "-Z0", "-f", dump, there], environment)
-        restored = time_command(["pg_restore", "-j", JOBS, "-d", RECOVERED, dump], environment)
+        dumped = time_command(servers, ["pg_dump", "-j", JOBS, "-Fd", "-Z0", "-f", dump, there], environment)
+        restored = time_command(servers, ["pg_restore", "-j", JOBS, "-d", RECOVERED, dump], environment)
     _check_and_drop(servers.source, count)
-    return Run(dumped.seconds + restored.seconds, max(dumped.memory, restored.memory))
+    return one_after_the_other(dumped, restored)
 
 
 def _pgcopydb(servers: Servers, environment: dict[str, str], count: int) -> Run:
@@ -147,7 +143,7 @@ def _pgcopydb(servers: Servers, environment: dict[str, str], count: int) -> Run:
         here = f"postgresql://postgres@127.0.0.1:{servers.source.port}/{RECOVERED}"
         jobs = ["--table-jobs", JOBS, "--index-jobs", JOBS]
         command = ["pgcopydb", "clone", "--dir", f"{folder}/work", "--source", there, "--target", here, *jobs]
-        run = time_command(command, environment)
+        run = time_command(servers, command, environment)
     _check_and_drop(servers.source, count)
     return run
 

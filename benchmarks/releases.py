@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.commands import RELEASE, time_command
-from benchmarks.comparison import Comparison, Target, in_turns
+from benchmarks.commands import RELEASE, Run, time_command
+from benchmarks.comparison import Comparison, Target, compare_runs, in_turns
 from benchmarks.servers import Servers
 
 DATABASE = "release_bench"
@@ -62,14 +62,21 @@ def _compare(servers: Servers, folder: Path, rounds: int) -> list[Comparison]:
         "start": partial(_start, servers),
     }
     in_turns(1, measurements)
-    milliseconds = in_turns(rounds * TURNS_PER_ROUND, measurements)
-    name = f"release create, {FUNCTIONS} functions of {lines} lines"
-    ours, theirs = milliseconds["ours"], milliseconds["theirs"]
-    less = [whole - start for whole, start in zip(ours, milliseconds["start"], strict=True)]
+    runs = in_turns(rounds * TURNS_PER_ROUND, measurements)
+    name, baseline = f"slate-schema release create, {FUNCTIONS} functions of {lines} lines", "psql -1 -f of all files"
+    whole = compare_runs(
+        name, baseline, runs["ours"], runs["theirs"], target=Target("at most", 1.50), unit="ms", figure=_milliseconds
+    )
+    starts = [_milliseconds(run) for run in runs["start"]]
+    less = [ours - start for ours, start in zip(whole.ours, starts, strict=True)]
     return [
-        Comparison(name, "psql -1 -f", "ms", ours, theirs, Target("at most", 1.50)),
-        Comparison(f"{name}, less the start", "psql -1 -f", "ms", less, theirs),
+        whole,
+        Comparison("the same, less what Python takes to start and to load", baseline, "ms", less, whole.theirs),
     ]
+
+
+def _milliseconds(run: Run) -> float:
+    return run.seconds * 1000
 
 
 def _write(folder: Path, branches: int) -> Path:
@@ -82,26 +89,26 @@ def _write(folder: Path, branches: int) -> Path:
     return folder
 
 
-def _release(servers: Servers, sources: Path) -> float:
+def _release(servers: Servers, sources: Path) -> Run:
     command = [*RELEASE, "create", str(sources), "--version", "1.0.0", "--yes", "-d", DATABASE]
-    ended = time_command(command, servers.source.environment())
+    run = time_command(servers, command, servers.source.environment())
     _clean(servers)
-    return ended.seconds * 1000
+    return run
 
 
-def _start(servers: Servers) -> float:
+def _start(servers: Servers) -> Run:
     """What the command takes to load all of itself, to reach the server, and to find that there is nothing to tell."""
     command = [*RELEASE, "list", "-d", DATABASE]
-    return time_command(command, servers.source.environment()).seconds * 1000
+    return time_command(servers, command, servers.source.environment())
 
 
-def _psql(servers: Servers, sources: Path) -> float:
+def _psql(servers: Servers, sources: Path) -> Run:
     files = sorted(str(path) for path in sources.rglob("*.sql"))
     options = [word for file in files for word in ("-f", file)]
     command = [str(servers.programs / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", *options, DATABASE]
-    ended = time_command(command, servers.source.environment())
+    run = time_command(servers, command, servers.source.environment())
     _clean(servers)
-    return ended.seconds * 1000
+    return run
 
 
 def _clean(servers: Servers) -> None:

@@ -12,10 +12,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from benchmarks.commands import REPLICATE, Run, one_environment, time_command
-from benchmarks.comparison import Comparison, Target, in_turns
+from benchmarks.comparison import Comparison, Target, compare_runs, in_turns
 from benchmarks.events import FILL, SEED, make_events
 from benchmarks.process import Stopwatch
-from benchmarks.servers import Servers, checkpoint, running
+from benchmarks.servers import Servers, checkpoint
+from benchmarks.usage import Meter
 from tests.servers import wait_for
 from tests.slate import create_database
 
@@ -26,9 +27,9 @@ BATCH = 1000
 PATIENCE = 600
 
 
-def measure(version: int, count: int, rounds: int) -> list[Comparison]:
+def measure(servers: Servers, count: int, rounds: int) -> list[Comparison]:
     """Seconds that the initial copy of that many events takes, and events a second that a destination follows."""
-    with running(version, SETTINGS) as servers, one_environment(servers) as environment:
+    with one_environment(servers) as environment:
         _fill_source(servers, count)
         measurements: dict[str, Callable[[], Run]] = {
             "add": partial(_add, servers, environment, count),
@@ -36,10 +37,9 @@ def measure(version: int, count: int, rounds: int) -> list[Comparison]:
         }
         runs = in_turns(rounds, measurements)
         rates = in_turns(rounds, {"rates": partial(_follow, servers, environment, count)})["rates"]
-    seconds = {name: [run.seconds for run in of_one] for name, of_one in runs.items()}
     name = f"slate-replicate add, {count:,} events"
     return [
-        Comparison(name, "plain CREATE SUBSCRIPTION", "s", seconds["add"], seconds["plain"], Target("at most", 0.60)),
+        compare_runs(name, "plain CREATE SUBSCRIPTION", runs["add"], runs["plain"], target=Target("at most", 0.60)),
         Comparison(
             f"a destination following, by {BATCH}",
             "its writer, append_events",
@@ -70,7 +70,7 @@ def _address(servers: Servers, database: str, *, of_source: bool) -> str:
 def _add(servers: Servers, environment: dict[str, str], count: int) -> Run:
     create_database(servers.backup, FOLLOWER, "destination")
     checkpoint(servers.source, servers.backup)
-    run = time_command([*REPLICATE, "add", *_both(servers), "--yes"], environment)
+    run = time_command(servers, [*REPLICATE, "add", *_both(servers), "--yes"], environment)
     _check(servers, count)
     _remove(servers, environment)
     return run
@@ -81,7 +81,7 @@ def _both(servers: Servers) -> list[str]:
 
 
 def _remove(servers: Servers, environment: dict[str, str]) -> None:
-    time_command([*REPLICATE, "remove", *_both(servers), "--yes"], environment)
+    time_command(servers, [*REPLICATE, "remove", *_both(servers), "--yes"], environment)
     servers.backup.drop(FOLLOWER)
 
 
@@ -91,16 +91,15 @@ def _subscribe(servers: Servers, count: int) -> Run:
     conninfo = make_conninfo(**servers.source.parameters(SOURCE))
     with servers.source.connect(SOURCE) as source, servers.backup.connect(FOLLOWER) as destination:
         source.execute("CREATE PUBLICATION plain FOR TABLE events")
-        stopwatch = Stopwatch()
-        destination.execute(sql.SQL("CREATE SUBSCRIPTION plain CONNECTION {} PUBLICATION plain").format(conninfo))
-        ready = "SELECT FROM pg_subscription_rel WHERE srsubstate = 'r'"
-        wait_for(lambda: destination.execute(ready).rowcount, "the initial copy", PATIENCE)
-        seconds = stopwatch.seconds
+        with Meter(servers.source, servers.backup) as meter:
+            destination.execute(sql.SQL("CREATE SUBSCRIPTION plain CONNECTION {} PUBLICATION plain").format(conninfo))
+            ready = "SELECT FROM pg_subscription_rel WHERE srsubstate = 'r'"
+            wait_for(lambda: destination.execute(ready).rowcount, "the initial copy", PATIENCE)
         _check(servers, count)
         destination.execute("DROP SUBSCRIPTION plain")
         source.execute("DROP PUBLICATION plain")
     servers.backup.drop(FOLLOWER)
-    return Run(seconds, 0)
+    return Run(meter.seconds, meter.usage())
 
 
 def _check(servers: Servers, count: int) -> None:
@@ -118,7 +117,7 @@ def _follow(servers: Servers, environment: dict[str, str], count: int) -> tuple[
     with _writing_source(servers) as database:
         create_database(servers.backup, FOLLOWER, "destination")
         addresses = [_address(servers, database, of_source=True), _address(servers, FOLLOWER, of_source=False)]
-        time_command([*REPLICATE, "add", *addresses, "--yes"], environment)
+        time_command(servers, [*REPLICATE, "add", *addresses, "--yes"], environment)
         events = make_events(servers.source, BATCH)
         batch = f"[{','.join(events)}]"
         checkpoint(servers.source, servers.backup)
@@ -131,7 +130,7 @@ def _follow(servers: Servers, environment: dict[str, str], count: int) -> tuple[
             arrived = "SELECT FROM events WHERE id = %s"
             wait_for(lambda: reader.execute(arrived, (last,)).rowcount, "the last event", PATIENCE)
             followed = stopwatch.seconds
-        time_command([*REPLICATE, "remove", *addresses, "--yes"], environment)
+        time_command(servers, [*REPLICATE, "remove", *addresses, "--yes"], environment)
         servers.backup.drop(FOLLOWER)
     return last / followed, last / written
 

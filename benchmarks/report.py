@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.comparison import Comparison
+from benchmarks.figures import bound, number, spread
 
 # Where output goes to a file there is no width to keep to.
 WIDTH_OF_A_FILE = 160
@@ -28,22 +29,18 @@ def print_table(comparisons: Sequence[Comparison]) -> None:
 
 def all_met(comparisons: Sequence[Comparison]) -> bool:
     """Whether every target is met."""
-    return all(each.target is None or each.target.is_met(each.ratio) for each in comparisons)
+    return all(each.is_met is not False for each in comparisons)
 
 
 def _cells(comparison: Comparison) -> list[str]:
-    ratios, target = comparison.ratios, comparison.target
+    met = comparison.is_met
     return [
         comparison.name,
         comparison.baseline,
         comparison.unit,
-        _number(median(comparison.ours)),
-        _number(median(comparison.theirs)),
-        f"{comparison.ratio:.2f} ({min(ratios):.2f}..{max(ratios):.2f})",
-        f"{target.kind} {target.bound:.2f}" if target else "",
-        ("yes" if target.is_met(comparison.ratio) else "NO") if target else "",
+        number(median(comparison.ours)),
+        number(median(comparison.theirs)),
+        spread(comparison),
+        bound(comparison),
+        "" if met is None else "yes" if met else "NO",
     ]
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

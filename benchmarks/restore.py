@@ -1,22 +1,22 @@
 """A source rebuilt from its backup: by the original's restore_events, by ours, by ``pg_dump | psql``."""
 
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import psycopg
 
-from benchmarks.comparison import Comparison, Target, in_turns
+from benchmarks.commands import Run, time_dump_and_psql
+from benchmarks.comparison import Comparison, Target, compare_runs, in_turns
 from benchmarks.events import fill_backup
-from benchmarks.process import Stopwatch, watching_memory
+from benchmarks.process import watching_memory
 from benchmarks.servers import Servers, checkpoint
+from benchmarks.usage import MEGABYTE, Meter
 from tests.servers import Server
 from tests.slate import create_database, create_original
 
 BACKUP = "backup"
 RESTORED = "restored"
-MEGABYTE = 1_000_000
 
 Restore = Callable[[Servers, psycopg.Connection[tuple[Any, ...]], str], None]
 
@@ -39,7 +39,7 @@ def measure_time(servers: Servers, count: int, rounds: int) -> list[Comparison]:
     """Seconds that a restore of that many events takes."""
     size = fill_backup(servers.backup, BACKUP, count)
     print(f"restore: {count:,} events of {size:.0f} bytes on average")
-    seconds = in_turns(
+    runs = in_turns(
         rounds,
         {
             "original": partial(_time_function, servers, count, create_original, restore_original),
@@ -50,8 +50,8 @@ def measure_time(servers: Servers, count: int, rounds: int) -> list[Comparison]:
     servers.backup.drop(BACKUP)
     name = f"restore_events, {count:,} events"
     return [
-        Comparison(name, "original", "s", seconds["ours"], seconds["original"], Target("at most", 0.30)),
-        Comparison(name, "pg_dump | psql", "s", seconds["ours"], seconds["dump"], Target("at most", 1.00)),
+        compare_runs(name, "original", runs["ours"], runs["original"], target=Target("at most", 0.30)),
+        compare_runs(name, "pg_dump | psql", runs["ours"], runs["dump"], target=Target("at most", 1.00)),
     ]
 
 
@@ -95,38 +95,23 @@ def _create_ours(server: Server, name: str) -> None:
     create_database(server, name, "source")
 
 
-def _time_function(servers: Servers, count: int, create: Callable[[Server, str], None], restore: Restore) -> float:
+def _time_function(servers: Servers, count: int, create: Callable[[Server, str], None], restore: Restore) -> Run:
     create(servers.source, RESTORED)
     checkpoint(servers.source, servers.backup)
-    with servers.source.connect(RESTORED) as connection:
-        stopwatch = Stopwatch()
+    with servers.source.connect(RESTORED) as connection, Meter(servers.source, servers.backup) as meter:
         restore(servers, connection, BACKUP)
-        seconds = stopwatch.seconds
     _check_and_drop(servers.source, count)
-    return seconds
+    return Run(meter.seconds, meter.usage())
 
 
-def _time_dump(servers: Servers, count: int) -> float:
+def _time_dump(servers: Servers, count: int) -> Run:
     servers.source.drop(RESTORED)
     with servers.source.connect() as connection:
         connection.execute(f"CREATE DATABASE {RESTORED} TEMPLATE template0")
     checkpoint(servers.source, servers.backup)
-    stopwatch = Stopwatch()
-    with subprocess.Popen(
-        [servers.programs / "pg_dump", "-d", BACKUP], env=servers.backup.environment(), stdout=subprocess.PIPE
-    ) as dump:
-        subprocess.run(
-            [servers.programs / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", RESTORED],
-            env=servers.source.environment(),
-            stdin=dump.stdout,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-    if dump.returncode != 0:
-        raise subprocess.CalledProcessError(dump.returncode, dump.args)
-    seconds = stopwatch.seconds
+    run = time_dump_and_psql(servers, BACKUP, RESTORED)
     _check_and_drop(servers.source, count)
-    return seconds
+    return run
 
 
 def _check_and_drop(server: Server, count: int) -> None:

@@ -1,11 +1,11 @@
 """How long the command takes before it does anything, against an interpreter that does nothing."""
 
-import subprocess
+import os
 import sys
 from functools import partial
 
-from benchmarks.comparison import Comparison, Target, in_turns
-from benchmarks.process import Stopwatch
+from benchmarks.commands import Run, time_command
+from benchmarks.comparison import Comparison, Target, compare_runs, in_turns
 
 STARTS_PER_ROUND = 10
 COMMANDS = {
@@ -22,22 +22,21 @@ def measure(rounds: int) -> list[Comparison]:
     }
     # The first ones write byte code and fill the file cache.
     in_turns(1, measurements)
-    milliseconds = in_turns(rounds * STARTS_PER_ROUND, measurements)
+    runs = in_turns(rounds * STARTS_PER_ROUND, measurements)
+    target = Target("at most", 10.00)
     return [
-        Comparison(
+        compare_runs(
             f"init-slate-db {name}",
             "python -c pass",
-            "ms",
-            milliseconds[name],
-            milliseconds["pass"],
-            Target("at most", 10.00),
+            runs[name],
+            runs["pass"],
+            target=target,
+            unit="ms",
+            figure=lambda run: run.seconds * 1000,
         )
         for name in COMMANDS
     ]
 
 
-def _time(arguments: list[str]) -> float:
-    command = [sys.executable, *arguments]
-    stopwatch = Stopwatch()
-    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
-    return stopwatch.seconds * 1000
+def _time(arguments: list[str]) -> Run:
+    return time_command(None, [sys.executable, *arguments], os.environ)

@@ -89,10 +89,11 @@ def _make_calls(writer: Writer, batches: Sequence[Sequence[str]]) -> list[tuple[
     """The statement and the parameters of each call."""
     if writer == "append":
         return [(b"SELECT * FROM append_events(%s::jsonb)", [f"[{','.join(batch)}]"]) for batch in batches]
-    return [(f"SELECT insert_events($${_values_list(batch)}$$)".encode(), None) for batch in batches]
+    return [(f"SELECT insert_events($${values_list(batch)}$$)".encode(), None) for batch in batches]
 
 
-def _values_list(batch: Sequence[str]) -> str:
+def values_list(batch: Sequence[str]) -> str:
+    """The values of a call of insert_events."""
     return ",".join(f"($1[{index}], $2, '{event}')" for index, event in enumerate(batch, 1))
 
 
