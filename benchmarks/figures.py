@@ -40,4 +40,6 @@ def memory(usage: Usage) -> str:
 def _both(client: float | None, server: float | None) -> str:
     if client is None and server is None:
         return UNKNOWN
-    return " + ".join(UNKNOWN if value is None else number(value) for value in (client, server))
+    if client is None or server is None:
+        return f"client {number(client)}" if client is not None else f"servers {number(server or 0)}"
+    return f"{number(client)} + {number(server)}"

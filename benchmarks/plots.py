@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # Each is at least three times as light or as dark as both the white and the dark ground, and they differ for every kind
 # of colour blindness: four of Okabe and Ito's. Peers are grey; shapes and dashes tell lines apart without any colour.
-OURS = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"))
-PEERS = (("#808890", "v"), ("#808890", "P"))
+OURS = (("#0072b2", "o", "-"), ("#d55e00", "s", "-"), ("#009e73", "^", "-"), ("#cc79a7", "D", "-"))
+PEERS = (("#808890", "v", "--"), ("#808890", "P", ":"))
 # Stand for the colours of the page, which matplotlib cannot name: those of its text and of its ground.
 INK, GROUND = "#010203", "#fdfcfb"
 STYLE = """<style>
@@ -130,9 +130,8 @@ def _draw(subject: Subject, points: Mapping[str, Sequence[Point]]) -> str:
 def _draw_panel(axes: "Axes", panel: Panel, subject: Subject, points: Mapping[str, Sequence[Point]]) -> None:
     axes.set(title=panel.title, xlabel="events", ylabel=panel.axis, xscale="log", yscale=panel.scale, facecolor="none")
     styles = [*zip(subject.ours, OURS, strict=False), *zip(subject.peers, PEERS, strict=False)]
-    for way, (colour, marker) in styles:
+    for way, (colour, marker, dash) in styles:
         known = [(point.events, figure) for point in points.get(way, ()) if (figure := panel.figure(point)) is not None]
-        dash = "-" if way in subject.ours else "--"
         if way in points:
             # Drawn even where it has no figures here, so that all panels have the same colours in the same order.
             axes.plot(*_columns(known), dash, color=colour, marker=marker, markersize=6, linewidth=2, label=way)

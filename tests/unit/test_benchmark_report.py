@@ -88,7 +88,7 @@ def _markdown_rows(text: str) -> list[list[str]]:
 def test_a_comparison_is_shown_with_its_medians_ratios_rounds_and_use() -> None:
     expected = [
         *("slate-diff", "reladiff", "3.00 s", "5.00 s", "0.60 (0.50..0.75)", "3"),
-        *("1.25 + 4.50", "2.25 + 5.50", "41.0 + 64.0", "– + 65.0"),
+        *("1.25 + 4.50", "2.25 + 5.50", "41.0 + 64.0", "servers 65.0"),
     ]
     assert _row(Page(as_html(RESULTS, [])).rows, "slate-diff") == [*expected, "at most 0.80met"]
     assert _row(_markdown_rows(as_markdown(RESULTS)), "slate-diff") == [*expected, "at most 0.80: met"]
