@@ -9,6 +9,7 @@ from benchmarks import scaling
 from benchmarks.comparison import Comparison
 from benchmarks.groups import GROUPS, SCALING, STARTUP, TITLES, measure_startup
 from benchmarks.machine import Machine, load, postgresql_version
+from benchmarks.model import print_growth
 from benchmarks.report import all_met, print_table
 from benchmarks.results import Conditions, Point, Result, read_all, write
 from benchmarks.servers import running
@@ -65,7 +66,7 @@ class Measuring:
                     for points in scaling.measure(servers, size, self.rounds):
                         self._keep(Result(SCALING, before, points=points, complete=False))
                 self._keep(Result(SCALING, before, points=points))
-        scaling.print_growth(
+        print_growth(
             point for result in read_all(self.folder) if result.major == str(self.version) for point in result.points
         )
 

@@ -2,15 +2,18 @@
 
 import json
 import platform
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import groups, measuring
+from benchmarks import groups, measuring, scaling
 from benchmarks.comparison import Comparison, Spread, Target
 from benchmarks.machine import Machine, this_machine
 from benchmarks.measuring import Measuring
+from benchmarks.model import Series
 from benchmarks.results import Conditions, Point, Result, ResultsError, from_json, read_all, to_json, write
 from benchmarks.usage import Usage
 
@@ -114,3 +117,52 @@ def test_a_run_keeps_its_part_with_the_load_and_leaves_out_what_is_kept(
 def test_a_run_that_misses_a_target_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "measure_startup", lambda _: [COMPARED])
     assert not Measuring(15, 1000, 2, tmp_path, MACHINE).run([groups.STARTUP])
+
+
+def test_an_interrupted_size_keeps_what_it_has_and_is_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = []
+
+    def measure(_servers: object, size: int, _rounds: int) -> Iterator[tuple[Point, ...]]:
+        sizes.append(size)
+        copied = Point(scaling.COPY, size, (1.0,))
+        yield (copied,)
+        if len(sizes) == 2:
+            raise KeyboardInterrupt
+        yield copied, Point(scaling.COMPARE, size, (0.5,))
+
+    monkeypatch.setattr(measuring, "running", lambda *_: nullcontext())
+    monkeypatch.setattr(measuring, "postgresql_version", lambda _: "15.20")
+    monkeypatch.setattr(scaling, "measure", measure)
+    run = Measuring(15, 100_000, 1, tmp_path, MACHINE, missing=True)
+    with pytest.raises(KeyboardInterrupt):
+        run.run([groups.SCALING])
+    kept = {one.conditions.events: one for one in read_all(tmp_path)}
+    assert (kept[10_000].complete, len(kept[10_000].points)) == (True, 2)
+    assert (kept[100_000].complete, len(kept[100_000].points)) == (False, 1)
+    run.run([groups.SCALING])
+    run.run([groups.SCALING])
+    assert sizes == [10_000, 100_000, 100_000]
+    assert all(one.complete for one in read_all(tmp_path))
+    assert scaling.COMPARE in capsys.readouterr().out
+
+
+def test_sizes_grow_by_tens_up_to_what_was_asked_for() -> None:
+    assert scaling.sizes_up_to(10_000) == [10_000]
+    assert scaling.sizes_up_to(250_000) == [10_000, 100_000, 250_000]
+    assert scaling.sizes_up_to(10_000_000) == [10_000, 100_000, 1_000_000, 10_000_000]
+
+
+def test_the_model_says_of_the_largest_size_what_was_measured_and_of_more_no_less() -> None:
+    largest = {100_000: 1.1, 1_000_000: 6.7, 10_000_000: 86.0}
+    series = Series("copy", {10_000: 99.0} | largest)
+    assert series.expect(10_000_000) == pytest.approx(86.0)
+    assert series.expect(10**9) > 100 * 86.0
+    # What is fixed shows at the smallest of the three largest sizes.
+    assert series.expect(10**9) == Series("copy", largest).expect(10**9)
+
+
+def test_the_model_never_takes_less_than_no_time() -> None:
+    faster = Series("promote", {100_000: 0.3, 1_000_000: 0.3, 10_000_000: 0.2})
+    assert faster.expect(10**10) >= 0
