@@ -32,6 +32,7 @@ class Series:
         small, middle, large = sorted(self.seconds)[-3:]
         # At the smallest size what is fixed shows most; a tenth of the next one is what the events themselves took.
         fixed = max(0.0, (self.seconds[small] * 10 - self.seconds[middle]) / 9)
+        fixed = min(fixed, self.seconds[middle], self.seconds[large])
         middle_rate = (self.seconds[middle] - fixed) / middle
         large_rate = (self.seconds[large] - fixed) / large
         sorting = max(0.0, (large_rate - middle_rate) / (log2(large) - log2(middle)))
