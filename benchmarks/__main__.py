@@ -25,9 +25,9 @@ def _options() -> argparse.Namespace:
         description="Compares this version with the original init-slate-db and with PostgreSQL's own programs, on two "
         "servers of its own that run for as long as a part does. What is compared is measured in turns; the tables "
         "have medians, and the lowest and highest ratio. Each part is kept in a file of its own, and the report, a "
-        "page in HTML, is made of all that are there. Exit status 1 says that a target was missed. Without scaling, "
-        "at full size, it takes about twenty minutes and 5 GB of the temporary folder; scaling to 10000000 events "
-        "takes a quarter of an hour for each round, and 25 GB.",
+        "page in HTML, is made of all that are there. Exit status 1 says that a target was missed. It takes "
+        "about half an hour and 5 GB of the temporary folder; scaling to 10000000 events takes a quarter of an hour "
+        "more for each round, and 25 GB.",
     )
     parser.add_argument("action", nargs="?", choices=("measure", "report"), default="measure",
                         help="measure, then make the report (default); or make the report alone")  # fmt: skip
@@ -35,7 +35,7 @@ def _options() -> argparse.Namespace:
                         help="events in the backup; of scaling, the largest number (default: 1000000)")  # fmt: skip
     parser.add_argument("--rounds", type=_whole_number(1), default=3, metavar="N", help="rounds of turns (default: 3)")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART",
-                        help=f"measure these alone: {', '.join(PARTS)} (default: all but scaling)")  # fmt: skip
+                        help=f"measure these alone: {', '.join(PARTS)} (default: all)")  # fmt: skip
     parser.add_argument("--missing", action="store_true", help="leave out what is kept already")
     parser.add_argument("--version", type=int, choices=(15, 18), default=15,
                         help="version of PostgreSQL (default: 15)")  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks import scaling
 from benchmarks.comparison import Comparison
-from benchmarks.groups import GROUPS, SCALING, STARTUP, TITLES, measure_startup
+from benchmarks.groups import GROUPS, PARTS, SCALING, STARTUP, measure_startup
 from benchmarks.machine import Machine, load, postgresql_version
 from benchmarks.model import print_growth
 from benchmarks.report import all_met, print_table
@@ -32,11 +32,10 @@ class Measuring:
     missing: bool = False
 
     def run(self, only: Sequence[str] | None) -> bool:
-        """Measures the parts, all but scaling where none is named; returns whether no target was missed."""
-        chosen = [part for part in (*TITLES, SCALING) if part in (only or TITLES)]
+        """Measures the parts, all where none is named; returns whether no target was missed."""
         print(f"PostgreSQL {self.version}, Python {self.machine.python}, {self.machine.architecture}")
         compared: list[Comparison] = []
-        for part in chosen:
+        for part in only or PARTS:
             if part == SCALING:
                 self._measure_scaling()
             elif not self._is_kept(part):
