@@ -23,7 +23,10 @@ def update(document: Path, results: Sequence[Result], plots: Sequence[Plot] | No
     :raises DocumentError: the document does not have both marks.
     """
     text = document.read_text(encoding="utf-8")
-    changed = replace_section(text, as_markdown(results))
+    try:
+        changed = replace_section(text, as_markdown(results))
+    except DocumentError as error:
+        raise DocumentError(f'"{document}" cannot take the report: {error}') from None
     for plot in plots or ():
         folder = document.parent / PLOTS
         folder.mkdir(exist_ok=True)
@@ -39,7 +42,7 @@ def replace_section(text: str, section: str) -> str:
     before, begin, rest = text.partition(f"{BEGIN}\n")
     _, end, after = rest.partition(f"{END}\n")
     if not begin or not end:
-        raise DocumentError(f"the document needs two lines for the report to stand between: {BEGIN} and {END}")
+        raise DocumentError(f"it needs two lines for the report to stand between: {BEGIN} and {END}")
     return f"{before}{BEGIN}\n{section}{END}\n{after}"
 
 

@@ -194,9 +194,13 @@ def test_a_document_gets_the_report_between_its_marks_and_the_plots_beside_it(tm
 
 
 @pytest.mark.parametrize("text", ["", f"{BEGIN}\n", f"{END}\n{BEGIN}\n"])
-def test_a_document_without_both_marks_is_refused(text: str) -> None:
-    with pytest.raises(DocumentError, match="the document needs two lines"):
-        replace_section(text, "report")
+def test_a_document_without_both_marks_is_refused_and_left_as_it_is(text: str, tmp_path: Path) -> None:
+    document = tmp_path / "performance.md"
+    document.write_text(text)
+    with pytest.raises(DocumentError, match=r'performance.md" cannot take the report: it needs two lines'):
+        update(document, RESULTS, draw_all(RESULTS))
+    assert document.read_text() == text
+    assert list(tmp_path.iterdir()) == [document]
 
 
 def test_the_projects_own_document_says_what_its_results_say() -> None:
