@@ -139,6 +139,10 @@ def _draw_panel(axes: "Axes", panel: Panel, subject: Subject, points: Mapping[st
     axes.spines[["top", "right"]].set_visible(False)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}" if value < 1000 else f"{value:,.0f}")
     axes.minorticks_off()
+    if not any(panel.figure(point) is not None for way in subject.ways for point in points.get(way, ())):
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center")
+        axes.set(xticks=[], yticks=[])
+        return
     if panel.scale == "linear":
         axes.set_ylim(bottom=0)
 

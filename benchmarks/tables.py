@@ -180,7 +180,7 @@ def _sentence(result: Result) -> str:
     if not result.complete:
         words += "; interrupted before its end"
     if result.conditions.told:
-        words += "; written down from an earlier edition, which kept medians alone"
+        words += "; written down from earlier documents, which kept neither rounds nor processor time"
     return f"{words}."
 
 

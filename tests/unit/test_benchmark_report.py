@@ -172,6 +172,14 @@ def test_plots_have_the_units_and_names_of_what_is_drawn() -> None:
     assert scaling.RESTORE not in plot.svg
 
 
+def test_a_plot_of_times_alone_says_that_the_rest_was_not_measured() -> None:
+    told = Result("scaling", CONDITIONS, points=(Point(scaling.COMPARE, 10_000, (0.5,)),))
+    (plot,) = draw_all([told]) or []
+    assert plot.svg.count(">not measured</text>") == 2
+    (complete,) = draw_all(RESULTS) or []
+    assert "not measured" not in complete.svg
+
+
 def test_plots_are_the_same_in_every_run_and_in_the_readers_colours() -> None:
     (first,), (second,) = draw_all(RESULTS) or [], draw_all(RESULTS) or []
     assert first.svg == second.svg
