@@ -36,7 +36,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=_whole_number(1), default=3, metavar="N", help="rounds of turns (default: 3)")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART",
                         help=f"measure these alone: {', '.join(PARTS)} (default: all)")  # fmt: skip
-    parser.add_argument("--missing", action="store_true", help="leave out what is kept already")
+    parser.add_argument("--missing", action="store_true", help="leave out what was measured and is kept already")
     parser.add_argument("--version", type=int, choices=(15, 18), default=15,
                         help="version of PostgreSQL (default: 15)")  # fmt: skip
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER",

@@ -21,7 +21,7 @@ class Measuring:
 
     :param version: major version of PostgreSQL.
     :param folder: where the results are kept.
-    :param missing: leave out what is kept there already.
+    :param missing: leave out what was measured and is kept there; figures written down by hand do not count.
     """
 
     version: int
@@ -88,6 +88,7 @@ class Measuring:
         version = None if part == STARTUP else str(self.version)
         return any(
             one.complete
+            and not one.conditions.told
             and (one.part, one.major) == (part, version)
             and (events is None or one.conditions.events == events)
             for one in read_all(self.folder)

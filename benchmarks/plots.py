@@ -144,7 +144,7 @@ def _draw_panel(axes: "Axes", panel: Panel, subject: Subject, points: Mapping[st
         axes.set(xticks=[], yticks=[])
         return
     if panel.scale == "linear":
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.1)
 
 
 def _columns(pairs: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:

@@ -30,6 +30,7 @@ COMPARED = Comparison(
     Usage(2.5, 9.75),
 )
 TOLD = Comparison("restore", "original", "s", (7.53,), (18.4,), told=Spread(0.42, 0.37, 0.43))
+INFORMS = Comparison("start", "nothing", "ms", (60.0,), (20.0,))
 RESULT = Result("recover", CONDITIONS, (COMPARED, TOLD))
 GROWN = Result("scaling", CONDITIONS, points=(Point("copy", 1_000_000, (6.5, 7.5, 7.0), Usage(1.0), peer=True),))
 
@@ -112,6 +113,17 @@ def test_a_run_keeps_its_part_with_the_load_and_leaves_out_what_is_kept(
     assert run.run([groups.STARTUP])
     assert measured == [2]
     assert "copy" in capsys.readouterr().out
+
+
+def test_figures_written_down_by_hand_do_not_stand_for_a_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Conditions("2026-11-21", MACHINE, told=True)
+    write(Result(groups.STARTUP, told, (TOLD,)), tmp_path)
+    monkeypatch.setattr(measuring, "measure_startup", lambda _: [INFORMS])
+    assert Measuring(15, 1000, 2, tmp_path, MACHINE, missing=True).run([groups.STARTUP])
+    (kept,) = read_all(tmp_path)
+    assert kept.comparisons == (INFORMS,)
 
 
 def test_a_run_that_misses_a_target_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
