@@ -1,6 +1,7 @@
 """Servers for the whole test run: two of each PostgreSQL version that the machine has."""
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from tests import effort, servers
 from tests.migrations import Nodes, make_nodes
 from tests.servers import Server
 
+KEPT_SERVERS = os.environ.get("SLATE_TEST_SERVERS", "")
 VERSIONS = list(servers.binaries())
 _numbers = itertools.count(1)
 
@@ -22,6 +24,8 @@ def pytest_report_header() -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folders with the longest tests first, so that no worker begins one when the others are done."""
+    if KEPT_SERVERS:
+        return
     folders = ["faults", "containers", "integration", "compatibility", "unit"]
     items.sort(key=lambda item: folders.index(item.path.relative_to(Path(__file__).parent).parts[0]))
     if effort.EVERYTHING:
@@ -31,7 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server_directory() -> Iterator[Path]:
-    """A folder for clusters, open to the system user that runs them, gone after the run."""
+    """A folder for clusters, open to the system user that runs them, gone after the run.
+
+    SLATE_TEST_SERVERS names one that stays, and whose servers go on running, for the runs of tests/mutation.
+    """
+    if KEPT_SERVERS:
+        yield Path(KEPT_SERVERS)
+        return
     directory = Path(tempfile.mkdtemp(prefix="slate-test-"))
     directory.chmod(0o755)
     yield directory
@@ -47,7 +57,7 @@ def clusters(server_directory: Path) -> Iterator[dict[tuple[int, str], Server]]:
             running[version, role] = servers.start(server_directory / f"{version}-{role}", version)
         yield running
     finally:
-        for server in running.values():
+        for server in () if KEPT_SERVERS else running.values():
             server.cluster.stop("immediate")
 
 

@@ -1,0 +1,117 @@
+"""Which tests ought to notice that a file is broken: the narrow ones, the quickest first."""
+
+from pathlib import Path
+
+# That functions pin their search_path, and which run with the owner's rights, is said for all of them.
+_RIGHTS = (
+    "compatibility/catalog::test_every_function_pins_its_search_path "
+    "roles::test_only_these_functions_run_with_the_owners_rights_and_all_pin_their_search_path"
+)
+# fmt: off
+_SQL = {
+    "append_events": "append_events hardening",
+    "insert_events check_insert_values refuse_insert_values unescape_literals": "insert_events hardening",
+    "take_ids.partitioned add_partition add_partitions add_next_partitions partition_size":
+        "partitions partitions_growing",
+    "take_ids transaction_ts is_current_transaction refuse_without_id id": "transactions hardening",
+    "filter_sql_command check_sql_command events events.partitioned":
+        "compatibility/catalog hardening "
+        "partitions::test_no_event_is_changed_through_the_table_or_a_partition",
+    "notify_event_insert notify_event_insert.partitioned truncated_notification notify_insert": "notifications",
+    "restore_events check_restorable conninfo connect_backup disconnect_backup survey_backup restore_from load_events "
+    "set_indexes_aside set_notify_trigger_aside": "restore_events",
+    "begin_recovery abandon_recovery recover_events check_copied finish_recovery recovery recovery_range "
+    "recovery_command": "recover_closed recover_incident",
+    "refuse_while_following": "follow_refusals follow_rights follow",
+    "public public.source owner writer reader replicator replicator.destination recoverer missing unfit slate":
+        "compatibility/catalog roles",
+    "take_turn pov/missing forbidden refusals refusals.deeds need_fault tied execute rollback.path losses live_after "
+    "live_in_time store take": "pov_refusals pov_limits schema_snapshot_rollback",
+    "prune prunable": "schema_snapshot",
+}
+_PYTHON = {
+    "recovery/target": "recover_replace recover_closed recover_rights",
+    "recovery/backup": "recover_backups recover_until recover_promote",
+    "recovery/choice":
+        "recover_backups faults/recover_steps::test_resume_refuses_another_backup_though_it_has_the_same_events",
+    "recovery/replacement": "recover_replace",
+    "recovery/survey":
+        "recover_replace recover_backups recover_closed recover_rights recover_promote",
+    "recovery/plan": "recover_consent recover_replace recover_closed recover_promote recover_incident",
+    "recovery/execution": "recover_closed recover_replace recover_incident recover_promote",
+    "recovery/way": "recover_backups recover_secrets",
+    "recovery/report": "unit/report recover_consent",
+    "recovery/cli": "unit/recovery_help recover_consent recover_until recover_backups",
+    "recovery/options": "unit/recovery_help recover_consent",
+    "recovery/methods/copy":
+        "unit/copy_ranges recover_incident recover_closed",
+    "recovery/methods/promote": "recover_promote recover_rights recover_incident",
+    "recovery/methods/restore_events": "recover_incident recover_closed recover_backups",
+    "recovery/diff": "unit/diff_values unit/diff_options diff_command diff",
+    "init_slate_db/core/guard": "follow_refusals follow follow_indexes follow_rights recover_promote replicate_mending",
+    "init_slate_db/core/consent": "recover_consent schema_install schema_snapshot_rollback prompts",
+    "init_slate_db/core/conninfo": "unit/addresses unit/options recover_secrets server_faults prompts",
+    "init_slate_db/core/addresses": "unit/addresses unit/diff_options recover_backups server_faults",
+    "init_slate_db/core/options": "unit/options unit/misplaced_secrets unit/addresses prompts",
+    "init_slate_db/core/errors": "unit/errors unit/options unit/recovery_help recover_consent server_faults",
+    "init_slate_db/core/connection": "server_faults recover_backups recover_rights create",
+    "init_slate_db/core/identity": "recover_backups",
+    "init_slate_db/core/prompts": "prompts recover_consent",
+    "init_slate_db/core/copying": "recover_incident follow",
+    "init_slate_db/core/digests": "diff diff_command",
+    "init_slate_db/core/creation": "unit/dry_run check create server_faults roles",
+    "init_slate_db/core/findings": "check recover_backups",
+    "init_slate_db/core/parallel": "unit/parallel diff",
+    "init_slate_db/core/snapshot": "diff recover_backups recover_closed",
+    "init_slate_db/core/sql_files": "unit/sql_text create",
+    "init_slate_db/core/embedded": "embedded",
+    "init_slate_db/core/progress": "unit/progress",
+    "init_slate_db/core/console": "unit/progress recover_consent prompts",
+    "init_slate_db/core/verbs": "unit/verbs unit/schema_help",
+    "init_slate_db/core/entry": "unit/errors recover_consent",
+    "init_slate_db/core/program": "unit/errors unit/help recover_consent",
+    "init_slate_db/creation": "check create roles embedded",
+    "init_slate_db/cli": "unit/options unit/dry_run unit/help check create",
+}
+# fmt: on
+
+
+def files(root: Path, kind: str) -> list[str]:
+    """The files to be broken, by their paths from root; those of safety checks first. kind: sql or python."""
+    if kind == "sql":
+        found = [path for path in root.glob("sql/*/*.sql") if tests(root, path.relative_to(root).as_posix())]
+    else:
+        found = [path for name in ("recovery", "init_slate_db") for path in (root / name).rglob("*.py")]
+        found = [path for path in found if tests(root, path.relative_to(root).as_posix())]
+    ordered = [one.relative_to(root).as_posix() for one in found]
+    known = list(_PYTHON)
+    return sorted(ordered, key=lambda path: (_rank(path, known), path))
+
+
+def tests(root: Path, path: str) -> list[str]:
+    """The files with tests for a file of the product; none where no part of the mutation check covers it."""
+    name = path.removesuffix(".py")
+    if path.endswith(".sql"):
+        _, folder, file = path.split("/")
+        words = {file.removesuffix(".sql").removeprefix("slate."), f"{folder}/{file.removesuffix('.sql')}"}
+        named = next((value for names, value in _SQL.items() if words & set(names.split())), "")
+        if folder not in ("functions", "privileges", "roles", "schemas", "tables", "triggers", "pov"):
+            named = ""
+        elif folder == "functions":
+            named = f"{_RIGHTS} {named}"
+    else:
+        named = next((value for prefix, value in _PYTHON.items() if _is_in(name, prefix)), "")
+    found = [word.split("/") if "/" in word else ["integration", word] for word in named.split()]
+    paths = [
+        f"tests/{folder}/test_{file.replace('::', '.py::') if '::' in file else file + '.py'}" for folder, file in found
+    ]
+    assert all((root / one.partition("::")[0]).exists() for one in paths), paths
+    return paths
+
+
+def _is_in(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + "/")
+
+
+def _rank(path: str, known: list[str]) -> int:
+    return next((rank for rank, prefix in enumerate(known) if _is_in(path.removesuffix(".py"), prefix)), len(known))
