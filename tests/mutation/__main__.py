@@ -74,7 +74,7 @@ def _try_out(mutants: Iterator[tuple[Mutant, int]], results: Path, prefix: list[
         for mutant, of in mutants:
             if known.get(mutant.key, {}).get("verdict", "survived") != "survived":
                 continue
-            outcome = trial.try_out(mutant, covering.tests(ROOT, mutant.path))
+            outcome = trial.try_out(mutant, covering.tests(ROOT, mutant.path, mutant.operator))
             print(f"{outcome.verdict} {outcome.seconds:.1f} s {mutant.key!r} {outcome.by}", flush=True)
             facts = {"key": mutant.key, "path": mutant.path, "of": of, "line": mutant.line, "operator": mutant.operator}
             facts |= {

@@ -88,8 +88,11 @@ def files(root: Path, kind: str) -> list[str]:
     return sorted(ordered, key=lambda path: (_rank(path, known), path))
 
 
-def tests(root: Path, path: str) -> list[str]:
-    """The files with tests for a file of the product; none where no part of the mutation check covers it."""
+def tests(root: Path, path: str, operator: str = "") -> list[str]:
+    """The files with tests for a file of the product, or tests; none where the mutation check does not cover it.
+
+    :param operator: how it is broken.
+    """
     name = path.removesuffix(".py")
     if path.endswith(".sql"):
         _, folder, file = path.split("/")
@@ -97,7 +100,7 @@ def tests(root: Path, path: str) -> list[str]:
         named = next((value for names, value in _SQL.items() if words & set(names.split())), "")
         if folder not in ("functions", "privileges", "roles", "schemas", "tables", "triggers", "pov"):
             named = ""
-        elif folder == "functions":
+        elif folder == "functions" and operator in ("no setting", "caller's rights"):
             named = f"{_RIGHTS} {named}"
     else:
         named = next((value for prefix, value in _PYTHON.items() if _is_in(name, prefix)), "")

@@ -40,8 +40,9 @@ def distinct(mutants: Iterable[Mutant]) -> list[Mutant]:
 
 
 def sample(mutants: list[Mutant], size: int | None, seed: int) -> list[Mutant]:
-    """As many mutants of one file. The same seed gives the same ones. None: all."""
+    """As many mutants of one file, a larger sample with all of a smaller one's. size: None for all."""
     if size is None or len(mutants) <= size:
         return mutants
-    chosen = random.Random(f"{seed} {mutants[0].path}").sample(range(len(mutants)), size)
-    return [mutants[index] for index in sorted(chosen)]
+    order = list(range(len(mutants)))
+    random.Random(f"{seed} {mutants[0].path}").shuffle(order)
+    return [mutants[index] for index in sorted(order[:size])]

@@ -39,8 +39,10 @@ def _swap_comparison(match: "re.Match[str]") -> str | None:
 
 
 def _swap_logic(match: "re.Match[str]") -> str | None:
-    between = re.search(r"\bBETWEEN\s+\S+\s+$", match.string[: match.start(1)])
-    return None if between else _SWAPPED[match[1]]
+    before = match.string[: match.start(1)]
+    if re.search(r"\bBETWEEN\s+\S+\s+$", before) or re.search(r"\bWHEN(\s+\w+\s+OR)*\s+\w+\s+$", before):
+        return None
+    return _SWAPPED[match[1]]
 
 
 def _always(replacement: str) -> Replace:
