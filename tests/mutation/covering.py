@@ -85,7 +85,7 @@ def files(root: Path, kind: str) -> list[str]:
         found = [path for path in found if tests(root, path.relative_to(root).as_posix())]
     ordered = [one.relative_to(root).as_posix() for one in found]
     known = list(_PYTHON)
-    return sorted(ordered, key=lambda path: (_rank(path, known), path))
+    return sorted(ordered, key=lambda path: (_rank(path, known), path.startswith("sql/pov/"), path))
 
 
 def tests(root: Path, path: str, operator: str = "") -> list[str]:

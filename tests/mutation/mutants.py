@@ -4,6 +4,12 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# What takes a safety check away, or turns it. Every sample has all of these.
+CHECKS = {
+    *("no error", "always", "never", "no statement", "no setting", "caller's rights", "no constraint", "no trigger"),
+    *("no row lock", "not left out", "not put in", "NoError"),
+}
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -40,9 +46,13 @@ def distinct(mutants: Iterable[Mutant]) -> list[Mutant]:
 
 
 def sample(mutants: list[Mutant], size: int | None, seed: int) -> list[Mutant]:
-    """As many mutants of one file, a larger sample with all of a smaller one's. size: None for all."""
-    if size is None or len(mutants) <= size:
+    """All mutants of a file's checks, and as many others; a larger sample has all of a smaller one's.
+
+    :param size: None for all.
+    """
+    checks = {one for one in mutants if one.operator in CHECKS}
+    others = [one for one in mutants if one not in checks]
+    if size is None or not mutants:
         return mutants
-    order = list(range(len(mutants)))
-    random.Random(f"{seed} {mutants[0].path}").shuffle(order)
-    return [mutants[index] for index in sorted(order[:size])]
+    random.Random(f"{seed} {mutants[0].path}").shuffle(others)
+    return sorted(checks | set(others[:size]), key=lambda one: (one.start, one.key))

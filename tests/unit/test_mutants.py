@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation import covering, sql_mutants
-from tests.mutation.mutants import distinct, sample
+from tests.mutation.mutants import CHECKS, distinct, sample
 
 ROOT = Path(__file__).parents[2]
 FUNCTION = """\
@@ -69,12 +69,13 @@ def test_a_mutant_changes_its_part_alone() -> None:
         assert broken[: mutant.start] + mutant.was + broken[mutant.start + len(mutant.replacement) :] == FUNCTION
 
 
-def test_a_larger_sample_has_all_of_a_smaller_one_and_the_seed_says_which() -> None:
+def test_a_sample_has_all_checks_and_a_larger_one_all_of_a_smaller() -> None:
     mutants = distinct(sql_mutants.of_file("f.sql", FUNCTION))
-    small, large = (sample(mutants, size, seed=1) for size in (3, 6))
-    assert (len(small), len(large)) == (3, 6)
-    assert set(small) < set(large)
-    assert sample(mutants, 3, seed=1) == small
+    small, large = (sample(mutants, size, seed=1) for size in (1, 3))
+    assert set(small) < set(large) < set(mutants)
+    assert {one for one in mutants if one.operator in CHECKS} < set(small)
+    assert len(large) - len(small) == 2
+    assert sample(mutants, 1, seed=1) == small
     assert sample(mutants, None, seed=1) == mutants
 
 
