@@ -19,9 +19,9 @@ _SQL = {
         "partitions::test_no_event_is_changed_through_the_table_or_a_partition",
     "notify_event_insert notify_event_insert.partitioned truncated_notification notify_insert": "notifications",
     "restore_events check_restorable conninfo connect_backup disconnect_backup survey_backup restore_from load_events "
-    "set_indexes_aside set_notify_trigger_aside": "restore_events",
+    "set_indexes_aside set_notify_trigger_aside": "recovery_functions restore_events",
     "begin_recovery abandon_recovery recover_events check_copied finish_recovery recovery recovery_range "
-    "recovery_command": "recover_closed recover_incident",
+    "recovery_command": "recovery_functions recover_closed",
     "refuse_while_following": "follow_refusals follow_rights follow",
     "public public.source owner writer reader replicator replicator.destination recoverer missing unfit slate":
         "compatibility/catalog roles",
