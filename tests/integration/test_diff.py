@@ -501,6 +501,28 @@ def test_a_user_without_the_right_to_read_is_told_what_to_grant(pair: Pair) -> N
     assert 'GRANT SELECT ON public.events TO "diff_nobody"' in caught.value.hint
 
 
+def test_a_side_that_shows_a_part_of_its_events_is_refused(pair: Pair) -> None:
+    pair.make(1, 10)
+    pair.right.do("DROP ROLE IF EXISTS diff_part")
+    pair.right.do("CREATE ROLE diff_part LOGIN PASSWORD 'part'")
+    pair.right.do("GRANT SELECT ON events TO diff_part")
+    pair.right.do("ALTER TABLE events ENABLE ROW LEVEL SECURITY")
+    pair.right.do("CREATE POLICY part ON events USING (id < 9)")
+    try:
+        connection = ConnectionOptions(host="127.0.0.1", port=pair.right.server.port, user="diff_part", password="part")
+        with (
+            pair.left.snapshot() as left,
+            Snapshot(reach(Address(connection, "diff_right"), "slate-diff")) as right,
+            pytest.raises(SlateError) as caught,
+        ):
+            compare(left, right, Settings(until_id=8))
+    finally:
+        pair.right.do("DROP TABLE events")
+        pair.right.do("DROP ROLE diff_part")
+    assert caught.value.code == "server-error"
+    assert "affected by row-level security policy" in caught.value.why
+
+
 EDITS = st.dictionaries(st.integers(1, 5000), st.sampled_from(["ts", "event", "delete"]), max_size=12)
 
 

@@ -113,6 +113,20 @@ def test_who_may_not_read_the_backup_is_refused_and_told_the_grant(site: Site, o
     check_new(site)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_backup_that_shows_a_part_of_its_events_is_refused(site: Site, owner: str, method: str) -> None:
+    grant(
+        site.backup_server,
+        site.backup,
+        "ALTER TABLE events ENABLE ROW LEVEL SECURITY; CREATE POLICY part ON events USING (id < 90)",
+        owner,
+    )
+    status, told = recover(site, owner, "--method", method, "--no-diff")
+    assert status == ExitStatus.FAILED
+    assert 'query would be affected by row-level security policy for table "events"' in told
+    check_new(site)
+
+
 def test_who_may_not_create_databases_is_refused_before_anything_is_made(site: Site, owner: str) -> None:
     site.server.drop(site.name)
     status, told = recover(site, owner, "--create")

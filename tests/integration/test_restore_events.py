@@ -608,6 +608,26 @@ def test_a_role_that_does_not_own_the_table_is_refused(
     assert_untouched(source, before)
 
 
+def test_a_backup_that_shows_a_part_of_its_events_is_refused(
+    source: Connection, backup_server: Server, make_backup: Callable[..., str]
+) -> None:
+    before = state(source)
+    database = make_backup(
+        range(1, 6),
+        """CREATE ROLE restore_part LOGIN PASSWORD 'part'; GRANT SELECT ON events TO restore_part;
+        ALTER TABLE events ENABLE ROW LEVEL SECURITY; CREATE POLICY part ON events USING (id < 4)""",
+    )
+    try:
+        said = refusal(lambda: restore(source, backup_server, database, user="restore_part", password="part"))
+    finally:
+        with backup_server.connect(database) as connection:
+            connection.execute("DROP TABLE events; DROP ROLE restore_part")
+            connection.execute("CREATE TABLE events ()")
+    assert said.sqlstate == "42501"
+    assert said.message_primary == 'query would be affected by row-level security policy for table "events"'
+    assert_untouched(source, before)
+
+
 def test_an_owner_without_other_rights_can_restore(
     source: Connection, backup_server: Server, backup: str, role: str
 ) -> None:

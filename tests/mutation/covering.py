@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-# That functions pin their search_path, and which run with the owner's rights, is said for all of them.
-_RIGHTS = (
-    "compatibility/catalog::test_every_function_pins_its_search_path "
-    "roles::test_only_these_functions_run_with_the_owners_rights_and_all_pin_their_search_path"
-)
+# That functions pin their search_path is said for all of them, and which run with the owner's rights.
+_FOR_ALL = {
+    "no setting": "compatibility/catalog::test_every_function_in_any_database_pins_its_search_path_or_needs_none",
+    "caller's rights": "roles::test_only_these_functions_run_with_the_owners_rights_and_all_pin_their_search_path",
+}
 # fmt: off
 _SQL = {
     "append_events": "append_events hardening",
@@ -21,8 +21,8 @@ _SQL = {
     "restore_events check_restorable conninfo connect_backup disconnect_backup survey_backup restore_from load_events "
     "set_indexes_aside set_notify_trigger_aside": "recovery_functions restore_events",
     "begin_recovery abandon_recovery recover_events check_copied finish_recovery recovery recovery_range "
-    "recovery_command": "recovery_functions recover_closed",
-    "refuse_while_following": "follow_refusals follow_rights follow",
+    "recovery_command": "recovery_functions",
+    "refuse_while_following": "guard",
     "public public.source owner writer reader replicator replicator.destination recoverer missing unfit slate":
         "compatibility/catalog roles",
     "take_turn pov/missing forbidden refusals refusals.deeds need_fault tied execute rollback.path losses live_after "
@@ -48,7 +48,7 @@ _PYTHON = {
     "recovery/methods/promote": "recover_promote recover_rights recover_incident",
     "recovery/methods/restore_events": "recover_incident recover_closed recover_backups",
     "recovery/diff": "unit/diff_values unit/diff_options diff_command diff",
-    "init_slate_db/core/guard": "follow_refusals follow follow_indexes follow_rights recover_promote replicate_mending",
+    "init_slate_db/core/guard": "guard follow_refusals recover_promote",
     "init_slate_db/core/consent": "recover_consent schema_install schema_snapshot_rollback prompts",
     "init_slate_db/core/conninfo": "unit/addresses unit/options recover_secrets server_faults prompts",
     "init_slate_db/core/addresses": "unit/addresses unit/diff_options recover_backups server_faults",
@@ -100,8 +100,8 @@ def tests(root: Path, path: str, operator: str = "") -> list[str]:
         named = next((value for names, value in _SQL.items() if words & set(names.split())), "")
         if folder not in ("functions", "privileges", "roles", "schemas", "tables", "triggers", "pov"):
             named = ""
-        elif folder == "functions" and operator in ("no setting", "caller's rights"):
-            named = f"{_RIGHTS} {named}"
+        elif folder in ("functions", "pov"):
+            named = f"{_FOR_ALL.get(operator, '')} {named}"
     else:
         named = next((value for prefix, value in _PYTHON.items() if _is_in(name, prefix)), "")
     found = [word.split("/") if "/" in word else ["integration", word] for word in named.split()]

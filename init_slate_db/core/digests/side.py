@@ -17,7 +17,6 @@ SET LOCAL search_path = pg_catalog;
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL DateStyle = 'ISO';
 SET LOCAL bytea_output = 'hex';
-SET LOCAL row_security = off;
 SET LOCAL enable_seqscan = off;
 SET LOCAL max_parallel_workers_per_gather = 0
 """

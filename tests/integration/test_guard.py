@@ -1,0 +1,197 @@
+"""The guard of a destination that follows: who fills it may insert, and nobody else may do anything."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from init_slate_db.core import guard
+from replication.guard import FILL_LOCK
+from tests.servers import Server
+from tests.slate import create_database
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+INSERT = "INSERT INTO events VALUES (1, now(), '1')"
+CHANGES = {
+    "UPDATE": "UPDATE events SET id = 2",
+    "DELETE": "DELETE FROM events",
+    "TRUNCATE": "TRUNCATE events",
+    "INSERT": INSERT,
+}
+LOCK = f"SELECT pg_advisory_lock({FILL_LOCK})"
+
+
+@pytest.fixture(scope="module")
+def databases(server: Server) -> Iterator[tuple[str, str]]:
+    """A destination that is guarded, and one that is not; for tests that roll back."""
+    names = ("guarded", "unguarded")
+    for name in names:
+        create_database(server, name, "destination")
+    with psycopg.connect(**server.parameters(names[0])) as connection:
+        guard.install(connection)
+    yield names
+    for name in names:
+        server.drop(name)
+
+
+@pytest.fixture
+def guarded(server: Server, databases: tuple[str, str]) -> Iterator[Connection]:
+    """A transaction in a destination with the guard, rolled back in the end."""
+    with psycopg.connect(**server.parameters(databases[0])) as connection:
+        # From here on connection.transaction() is a savepoint, which commits nothing.
+        connection.execute("SELECT 'begins the transaction'")
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def unguarded(server: Server, databases: tuple[str, str]) -> Iterator[Connection]:
+    """A transaction in a destination without it, rolled back in the end."""
+    with psycopg.connect(**server.parameters(databases[1])) as connection:
+        connection.execute("SELECT 'begins the transaction'")
+        yield connection
+        connection.rollback()
+
+
+def run(connection: Connection, script: str) -> None:
+    connection.execute(script.encode())
+
+
+def check_refused(connection: Connection, script: str, operation: str) -> None:
+    with pytest.raises(psycopg.Error) as caught, connection.transaction():
+        run(connection, script)
+    assert caught.value.sqlstate == "SL005"
+    assert caught.value.diag.message_primary == (
+        f"cannot perform SQL command on events table of a destination that follows a source:  {operation}"
+    )
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_every_change_is_refused(guarded: Connection, operation: str) -> None:
+    check_refused(guarded, CHANGES[operation], operation)
+
+
+@pytest.mark.parametrize("operation", ["UPDATE", "DELETE", "TRUNCATE"])
+def test_who_fills_it_may_insert_and_no_more(guarded: Connection, operation: str) -> None:
+    run(guarded, LOCK)
+    run(guarded, INSERT)
+    check_refused(guarded, CHANGES[operation], operation)
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        f"SELECT pg_advisory_lock_shared({FILL_LOCK})",
+        f"SELECT pg_advisory_lock({FILL_LOCK + 1})",
+        f"SELECT pg_advisory_lock({FILL_LOCK & 0xFFFFFFFF})",
+        f"SELECT pg_advisory_lock({FILL_LOCK ^ 1 << 40})",
+        f"SELECT pg_advisory_lock({FILL_LOCK >> 32}, {FILL_LOCK & 0xFFFFFFFF})",
+        "LOCK TABLE events IN EXCLUSIVE MODE",
+    ],
+    ids=["shared", "next", "low half", "high half", "two numbers", "table"],
+)
+def test_no_other_lock_lets_insert(guarded: Connection, lock: str) -> None:
+    run(guarded, lock)
+    check_refused(guarded, INSERT, "INSERT")
+
+
+def test_the_lock_of_another_session_or_in_another_database_lets_nobody_insert(
+    guarded: Connection, server: Server, databases: tuple[str, str]
+) -> None:
+    for database in databases:
+        with server.connect(database) as other:
+            run(other, LOCK)
+            check_refused(guarded, INSERT, "INSERT")
+
+
+def test_who_only_waits_for_the_lock_may_not_insert(server: Server, databases: tuple[str, str]) -> None:
+    with server.connect(databases[0]) as holder, server.connect(databases[0]) as other:
+        run(holder, LOCK)
+        assert other.execute("SELECT pg_try_advisory_lock(%s)", [FILL_LOCK]).fetchone() == (False,)
+        check_refused(other, INSERT, "INSERT")
+
+
+def test_what_replication_applies_passes(guarded: Connection) -> None:
+    run(guarded, "SET LOCAL session_replication_role = replica")
+    for script in (INSERT, "UPDATE events SET id = 3", "DELETE FROM events"):
+        run(guarded, script)
+
+
+def test_names_of_the_session_do_not_mislead_it(guarded: Connection) -> None:
+    run(
+        guarded,
+        "CREATE TEMP TABLE pg_locks AS SELECT 'advisory' AS locktype, pg_backend_pid() AS pid, 'ExclusiveLock' AS mode,"
+        f" true AS granted, d.oid AS database, {FILL_LOCK >> 32} AS classid, {FILL_LOCK & 0xFFFFFFFF} AS objid,"
+        " 1 AS objsubid FROM pg_database AS d WHERE d.datname = current_database();"
+        "SET LOCAL search_path = pg_temp, public, pg_catalog",
+    )
+    check_refused(guarded, INSERT, "INSERT")
+
+
+# --- The guard itself
+
+
+def test_it_says_whether_it_is_there_and_refuses(guarded: Connection, unguarded: Connection) -> None:
+    assert (guard.is_installed(guarded), guard.refuses_writes(guarded)) == (True, True)
+    run(guarded, "ALTER TABLE events DISABLE TRIGGER refuse_while_following")
+    assert (guard.is_installed(guarded), guard.refuses_writes(guarded)) == (True, False)
+    assert (guard.is_installed(unguarded), guard.refuses_writes(unguarded)) == (False, False)
+    run(unguarded, "DROP TABLE events")
+    assert (guard.is_installed(unguarded), guard.refuses_writes(unguarded)) == (False, False)
+
+
+def test_what_somebody_switched_off_or_dropped_is_there_again(guarded: Connection) -> None:
+    for damage in (
+        "ALTER TABLE events DISABLE TRIGGER refuse_while_following",
+        "DROP TRIGGER refuse_while_following ON events",
+        "SELECT 'nothing'",
+    ):
+        run(guarded, damage)
+        guard.install(guarded)
+        check_refused(guarded, INSERT, "INSERT")
+
+
+def test_installing_it_twice_keeps_what_it_knows(guarded: Connection) -> None:
+    guard.keep_indexes(guarded, ["SELECT 1"])
+    guard.install(guarded)
+    assert guard.kept_indexes(guarded) == ["SELECT 1"]
+
+
+def test_it_belongs_to_the_owner_of_events(unguarded: Connection) -> None:
+    run(unguarded, "CREATE ROLE guards; GRANT CREATE ON SCHEMA public TO guards; ALTER TABLE events OWNER TO guards")
+    guard.install(unguarded)
+    owner = "SELECT proowner::regrole::text FROM pg_proc WHERE proname = 'refuse_while_following'"
+    assert unguarded.execute(owner).fetchone() == ("guards",)
+    run(unguarded, "SET LOCAL ROLE guards")
+    guard.remove(unguarded)
+    assert not guard.is_installed(unguarded)
+
+
+def test_an_owner_who_may_make_nothing_there_does_not_keep_it_from_being_made(unguarded: Connection) -> None:
+    run(unguarded, "CREATE ROLE guards; REVOKE CREATE ON SCHEMA public FROM PUBLIC; ALTER TABLE events OWNER TO guards")
+    guard.install(unguarded)
+    check_refused(unguarded, INSERT, "INSERT")
+
+
+@pytest.mark.parametrize(
+    "commands", [[], ["CREATE INDEX a ON events (ts)", "CREATE INDEX b ON events ((event ->> 'it''s'))"]]
+)
+def test_removed_it_brings_indexes_back_and_lets_everybody_write(guarded: Connection, commands: list[str]) -> None:
+    guard.keep_indexes(guarded, commands)
+    assert guard.kept_indexes(guarded) == commands
+    guard.remove(guarded)
+    run(guarded, INSERT)
+    assert not guard.is_installed(guarded)
+    for name in "ab"[: len(commands)]:
+        assert guarded.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone() == (True,)
+    left = "SELECT FROM pg_proc WHERE proname = 'refuse_while_following'"
+    assert guarded.execute(left).rowcount == 0
+
+
+@pytest.mark.parametrize("comment", ["somebody's", "1", "[1]", "{}", '{"indexes_set_aside": null}'])
+def test_a_comment_of_somebody_elses_is_no_list_of_indexes(guarded: Connection, comment: str) -> None:
+    with guarded.cursor() as cursor:
+        cursor.execute(f"COMMENT ON TRIGGER refuse_while_following ON events IS $${comment}$$".encode())
+    assert guard.kept_indexes(guarded) == []
