@@ -98,11 +98,16 @@ def _find_odd(valid: Sequence[Backup], jobs: int) -> tuple[dict[str, Finding], l
             for one in valid
             if (pair := frozenset((candidate.place, one.place))) in differences
         }
-        agreeing = [one.place for one in valid if one.place not in odd]
-        united = not any(frozenset(pair) in differences for pair in combinations(agreeing, 2))
-        if united and len(agreeing) > len(valid) / 2:
+        agreeing = [one for one in valid if one.place not in odd]
+        united = not any(frozenset((one.place, other.place)) in differences for one, other in combinations(agreeing, 2))
+        # Who has not got as far as that event does not say which one is right.
+        if united and all(_count_with(id, agreeing) > _count_with(id, valid) / 2 for id in odd.values()):
             return {place: _odd(place, id) for place, id in odd.items()}, []
     return {}, [_disagreement(valid, differences)]
+
+
+def _count_with(id: int, found: Sequence[Backup]) -> int:
+    return sum(one.last_id >= id for one in found)
 
 
 def _odd(place: str, id: int) -> Finding:
