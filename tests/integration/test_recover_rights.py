@@ -104,6 +104,16 @@ def test_who_may_not_read_the_source_is_refused(site: Site, role: str) -> None:
     check_new(site)
 
 
+def test_a_wrong_password_for_the_source_is_told_as_such(site: Site) -> None:
+    for more in ([], ["--replace"]):
+        ended = run([*site.arguments, "--yes", *more], site.server.environment(PGPASSWORD="wrong"))
+        assert ended.returncode == ExitStatus.FAILED
+        place = f"127.0.0.1:{site.server.port}"
+        said = f'error: The server at {place} does not accept the password of user "postgres".'
+        assert ended.stderr.splitlines()[0] == said
+    check_new(site)
+
+
 def test_who_may_not_read_the_backup_is_refused_and_told_the_grant(site: Site, owner: str) -> None:
     grant(site.backup_server, site.backup, "REVOKE SELECT ON events FROM {role}", owner)
     status, told = recover(site, owner)
