@@ -482,6 +482,30 @@ def test_connections_of_the_users_own_stay_open(source: Connection, backup_serve
     assert value(source, "SELECT dblink_get_connections()") == ["mine"]
 
 
+def test_connections_that_an_earlier_restore_left_do_not_stand_in_the_way(
+    source: Connection, backup_server: Server, backup: str
+) -> None:
+    conninfo = " ".join(f"{key}={text}" for key, text in backup_server.parameters().items())
+    for name in ("slate_restore_1", "slate_restore_2"):
+        source.execute("SELECT dblink_connect(%s, %s)", [name, conninfo])
+    assert restore(source, backup_server, backup) == (EVENTS, EVENTS + 1)
+    assert value(source, "SELECT dblink_get_connections()") is None
+
+
+def test_readers_are_waited_for_though_nothing_has_to_be_set_aside(
+    server: Server, name: str, own_source: Connection, backup_server: Server, backup: str
+) -> None:
+    own_source.execute("DROP TRIGGER notify_insert ON events; ALTER TABLE events DROP CONSTRAINT events_pkey")
+    indexes = own_source.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'events'::regclass")
+    own_source.execute("DROP INDEX " + ", ".join(index for (index,) in indexes.fetchall()))
+    with server.connect(name) as reader, ThreadPoolExecutor(1) as pool:
+        with reader.transaction():
+            reader.execute("SELECT FROM events")
+            restoring = pool.submit(restore, own_source, backup_server, backup)
+            wait_until_waiting_for_lock(reader, own_source.info.backend_pid)
+        assert restoring.result() == (EVENTS, EVENTS + 1)
+
+
 # --- The checks
 
 
@@ -588,6 +612,19 @@ def test_a_gap_that_a_double_id_hides_is_refused(
     assert said.sqlstate == "SL038"
     assert said.message_primary == "The from events table does not fit a unique index of the Source events table"
     assert said.message_detail == 'could not create unique index "events_pkey" Key (id)=(2) is duplicated.'
+    assert_untouched(source, before)
+
+
+def test_a_double_id_that_an_index_in_its_place_refuses_leaves_no_connection(
+    source: Connection, backup_server: Server, make_backup: Callable[..., str]
+) -> None:
+    # An index that the table is clustered by stays where it is.
+    source.execute("ALTER TABLE events CLUSTER ON events_pkey")
+    database, before = make_backup([1, 2, 2, 4]), state(source)
+    said = refusal(lambda: restore(source, backup_server, database))
+    assert said.sqlstate == "SL038"
+    assert said.message_detail
+    assert said.message_detail.startswith('duplicate key value violates unique constraint "events_pkey"')
     assert_untouched(source, before)
 
 
