@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.mutation import covering, python_mutants, sql_mutants, tables
+from tests.mutation import covering, equivalent, python_mutants, sql_mutants, tables
 from tests.mutation.mutants import Mutant, distinct, sample
 from tests.mutation.trial import ROOT, open_trial
 
@@ -62,9 +62,11 @@ def _choose(kind: str, values: argparse.Namespace) -> Iterator[tuple[Mutant, int
     size = None if values.all else values.per_file or PER_FILE[kind]
     for path in covering.files(ROOT, kind):
         if not values.only or any(word in path for word in values.only):
-            found = distinct(mutants_of(path, (ROOT / path).read_text(encoding="utf-8")))
+            text = (ROOT / path).read_text(encoding="utf-8")
+            found = distinct(mutants_of(path, text))
             for mutant in sample(found, size, values.seed):
-                yield mutant, len(found)
+                if not equivalent.reason(mutant, text):
+                    yield mutant, len(found)
 
 
 def _try_out(mutants: Iterator[tuple[Mutant, int]], results: Path, prefix: list[str], lock: str) -> None:
