@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench mutation clean
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python -m demo
@@ -26,6 +26,9 @@ docs: $(VENV)/docs-ready
 bench: $(VENV)/bench-ready
 	$(BIN)/python -m benchmarks $(BENCH_ARGUMENTS)
 
+mutation: $(VENV)/mutation-ready
+	$(BIN)/python -m tests.mutation $(MUTATION_ARGUMENTS)
+
 clean:
 	rm -rf $(VENV) build site *.egg-info
 
@@ -44,6 +47,10 @@ $(VENV)/bench-ready: $(VENV)/test-ready
 
 $(VENV)/docs-ready: $(VENV)/test-ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,test,lint,docs]'
+	@touch $@
+
+$(VENV)/mutation-ready: $(VENV)/test-ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,test,mutation]'
 	@touch $@
 
 $(VENV)/test-ready: $(BIN)/python pyproject.toml
