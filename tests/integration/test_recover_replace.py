@@ -248,3 +248,19 @@ def test_a_session_that_the_operator_may_not_end_keeps_the_old_name_and_data(sit
         assert session.execute("SELECT 1").fetchone() == (1,)
     assert site.aside() == []
     assert digest_of(site.server, site.name) == before
+
+
+def test_another_database_that_has_taken_the_name_meanwhile_is_left_alone(site: Site) -> None:
+    options = ConnectionOptions(host="127.0.0.1", port=site.server.port, user="postgres", password=site.server.password)
+    target = look(Address(options, site.name), from_outside=True)
+    site.server.drop(site.name)
+    for is_there in (False, True):
+        if is_there:
+            site.make_source()
+        with pytest.raises(SlateError) as caught:
+            set_aside(target, f"{site.name}_replaced_never")
+        assert caught.value.code == "target-not-new"
+        assert caught.value.what == f"{site.place} is no longer the database that was looked at."
+    target.close()
+    assert site.aside() == []
+    assert site.name in site.server.databases()
