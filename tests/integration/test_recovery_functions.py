@@ -33,7 +33,7 @@ ORDER BY 1, 2
 """
 
 
-@pytest.fixture(scope="module", params=[0, 2], ids=["whole", "partitioned"])
+@pytest.fixture(scope="module", params=[0, 1], ids=["whole", "partitioned"])
 def database(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
     """A new source, for tests that roll back."""
     name = f"recovery_functions_{request.param}"

@@ -6,6 +6,13 @@ from tests.mutation.mutants import Mutant
 _KNOWN: list[tuple[str, str, str, str, str]] = [
     ("recovery/target.py", "RUN_LOCK = ", "", "", "any number does that nothing else locks"),
     ("recovery/replacement.py", "daemon=True", "", "", "joined a line later, whatever happens"),
+    (
+        "recovery/replacement.py",
+        "message_detail or str(error)",
+        "or",
+        "and",
+        "the text of the error has its detail, too",
+    ),
     ("sql/functions/restore_events.sql", "'connect_timeout', 15", "15", "16", "a second more to wait"),
     (
         "sql/functions/insert_events.sql",
