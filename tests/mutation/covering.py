@@ -18,8 +18,8 @@ _SQL = {
         "compatibility/catalog hardening "
         "partitions::test_no_event_is_changed_through_the_table_or_a_partition",
     "notify_event_insert notify_event_insert.partitioned truncated_notification notify_insert": "notifications",
-    "set_indexes_aside set_notify_trigger_aside": "recovery_functions restore_events",
-    "restore_events check_restorable conninfo connect_backup disconnect_backup survey_backup restore_from load_events":
+    "set_indexes_aside set_notify_trigger_aside check_restorable": "recovery_functions restore_events",
+    "restore_events conninfo connect_backup disconnect_backup survey_backup restore_from load_events":
         "restore_events partitions_recovered::test_restore_events_alone_fills_partitions",
     "begin_recovery abandon_recovery recover_events check_copied finish_recovery recovery recovery_range "
     "recovery_command": "recovery_functions",

@@ -5,6 +5,7 @@ from tests.mutation.mutants import Mutant
 # The path; a part of the line that is broken; what is broken in it, and by what. Empty: everything in that line.
 _KNOWN: list[tuple[str, str, str, str, str]] = [
     ("recovery/target.py", "RUN_LOCK = ", "", "", "any number does that nothing else locks"),
+    ("recovery/target.py", "may_create: bool = True", "", "", "not looked at where there is no source"),
     ("recovery/replacement.py", "daemon=True", "", "", "joined a line later, whatever happens"),
     (
         "recovery/replacement.py",

@@ -421,6 +421,16 @@ def test_each_step_is_there_when_it_is_needed_and_writers_come_last(
     assert plan(UNFINISHED, needs, **asked)[0] == steps.split()
 
 
+def test_the_plan_says_what_is_loaded_and_which_event_comes_next() -> None:
+    titles = [step.title for step in plan(NEW, Requirements(), survey_method="copy")[1].steps]
+    assert titles[1] == "copy 50 events from b:5432/e through this machine, 4 at once; then the indexes"
+    assert titles[3] == "let writers in; the next event gets id 51"
+    resumed = plan(UNFINISHED, Requirements(journal=JOURNAL), survey_method="copy")[1]
+    assert resumed.steps[1].title.startswith("copy the rest of 50 events from ")
+    (only,) = plan(NEW, Requirements(), survey_method="promote")[1].steps
+    assert only.title == "make backup b:5432/e the source, in one transaction; the next event gets id 51"
+
+
 def test_the_plan_goes_up_to_the_last_event_of_what_was_begun_else_of_the_backup() -> None:
     assert plan(NEW, Requirements())[1].last_id == 50
     assert plan(UNFINISHED, Requirements(journal=replace(JOURNAL, last_id=30)))[1].last_id == 30
