@@ -207,6 +207,7 @@ def test_it_is_the_same_database_however_it_is_reached(server: Server, destinati
     assert once[1] == oid[0]
     assert look_from(server, source).identity != once
     assert look_from(server, destination).identity == once
+    assert look_from(server, destination).oid == int(oid[0])
 
 
 # --- The source that is to be rebuilt
@@ -299,6 +300,17 @@ def test_a_source_that_another_recovery_works_on_is_not_read(server: Server, sou
             assert state
             assert state.locked is locked
             assert state.is_new is (not locked)
+
+
+@pytest.mark.parametrize("from_outside", [True, False])
+def test_no_connection_stays_behind(server: Server, source: str, from_outside: bool) -> None:
+    found = look(address(server, source), from_outside=from_outside)
+    assert found.database
+    assert (found.database is found.server) is (not from_outside)
+    assert not (found.server.connection.closed or found.database.connection.closed)
+    found.close()
+    assert found.server.connection.closed
+    assert found.database.connection.closed
 
 
 @pytest.mark.parametrize("from_outside", [True, False])
