@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -355,6 +356,33 @@ def test_the_restore_sees_one_snapshot_of_a_backup_that_is_written_to(
         writer.execute("INSERT INTO events VALUES (%s, now(), '\"new\"')", [EVENTS + 1])
     assert running.result() == (EVENTS, EVENTS + 1)
     assert rows(own_source) == expected
+
+
+def test_both_connections_to_the_backup_see_the_same_though_others_write_without_a_pause(
+    source: Connection, backup_server: Server, make_backup: Callable[..., str]
+) -> None:
+    database = make_backup(range(1, 3))
+    conninfo = " ".join(f"{key}={text}" for key, text in backup_server.parameters(database).items())
+    seen = (
+        "SELECT (SELECT s.seen FROM dblink(c.name, 'SELECT pg_current_snapshot()') AS s (seen text))"
+        " FROM unnest(slate.connect_backup(%s)) AS c (name)"
+    )
+    done = threading.Event()
+
+    def write() -> None:
+        with backup_server.connect(database) as writer:
+            while not done.is_set():
+                writer.execute("SELECT pg_current_xact_id()")
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            snapshots = [source.execute(seen.encode(), [conninfo]).fetchall() for _ in range(50)]
+        finally:
+            done.set()
+        writing.result()
+    assert len({first for first, _ in snapshots}) > 1
+    assert [pair for pair in snapshots if pair[0] != pair[1]] == []
 
 
 # --- What stays as it was

@@ -2,8 +2,10 @@
 
 from tests.mutation.mutants import Mutant
 
-# The path; a part of the line that is broken; what is broken in it, and by what. Empty: everything in that line.
+# The path, "" for any; a part of the line that is broken; what is broken in it, and by what. Empty: everything in it.
 _KNOWN: list[tuple[str, str, str, str, str]] = [
+    ("", "@dataclass(frozen=True)", "", "", "nobody writes to it; mypy sees to that"),
+    ("recovery/choice.py", "elif len(valid) > 1:", ">", ">=", "one alone has no pair"),
     ("recovery/target.py", "RUN_LOCK = ", "", "", "any number does that nothing else locks"),
     ("recovery/target.py", "may_create: bool = True", "", "", "not looked at where there is no source"),
     ("recovery/replacement.py", "daemon=True", "", "", "joined a line later, whatever happens"),
@@ -37,6 +39,6 @@ def reason(mutant: Mutant, text: str) -> str:
     line = text.splitlines()[mutant.line - 1]
     for path, part, was, replacement, why in _KNOWN:
         anything = not was or (was, replacement) == (mutant.was.strip(), mutant.replacement.strip())
-        if path == mutant.path and part in line and anything:
+        if path in ("", mutant.path) and part in line and anything:
             return why
     return ""
