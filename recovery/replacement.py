@@ -10,10 +10,13 @@ from init_slate_db.core.connection import Connection, connect, server_errors
 from init_slate_db.core.errors import SlateError
 from recovery.target import Target
 
-_END_SESSIONS = """
-SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a
-WHERE a.datid = %s AND a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
+# Of sessions that this role may end, but not look into, the kind is hidden.
+_SESSIONS = """
+SELECT a.pid FROM pg_stat_activity AS a
+WHERE a.datid = %s AND a.pid <> pg_backend_pid()
+  AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
 """
+_END_SESSION = "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a WHERE a.datid = %s AND a.pid = %s"
 _SLOTS = "SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT temporary ORDER BY slot_name"
 # Seconds between two rounds of ending sessions, while PostgreSQL waits (five seconds at most) for them to be gone.
 _ROUND = 0.2
@@ -82,6 +85,7 @@ def _rename(server: Connection, target: Target, new_name: str) -> None:
 def _end_sessions(helper: Connection, oid: int, done: threading.Event) -> None:
     with suppress(psycopg.Error):
         while not done.wait(_ROUND):
-            # Those that this role may not end stay, and the rename says so.
-            with suppress(errors.InsufficientPrivilege):
-                helper.execute(_END_SESSIONS, (oid,))
+            for (pid,) in helper.execute(_SESSIONS, (oid,)).fetchall():
+                # Those that this role may not end stay, and the rename says so.
+                with suppress(errors.InsufficientPrivilege):
+                    helper.execute(_END_SESSION, (oid, pid))

@@ -45,7 +45,9 @@ _SESSIONS = """
 SELECT a.pid, coalesce(a.usename, '?') || coalesce(' at ' || host(a.client_addr), ' on the socket')
        || coalesce(' (' || nullif(a.application_name, '') || ')', '')
 FROM pg_stat_activity AS a
-WHERE a.datname = %(name)s AND a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
+WHERE a.datname = %(name)s AND a.pid <> pg_backend_pid()
+  -- Of sessions that this role may not look into, the kind is hidden.
+  AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
 ORDER BY a.backend_start
 """
 

@@ -34,13 +34,14 @@ WHERE s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_
                   WHERE r.srsubid = s.oid AND r.srrelid = 'public.events'::regclass))
 ORDER BY s.subname
 """
-# Who holds a lock that writing takes, whose last command stored something, or who hides what it does.
+# Who holds a lock that writing takes, whose last command stored something, or who hides what it does. Of a session that
+# another role may not look into, the kind is hidden as well; without a role it is PostgreSQL's own.
 _WRITERS = """
 SELECT a.pid, coalesce(a.usename, '?') || coalesce(' at ' || host(a.client_addr), ' on the socket')
        || coalesce(' (' || nullif(a.application_name, '') || ')', '')
 FROM pg_stat_activity AS a
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.pid <> ALL (%(own)s)
-  AND a.backend_type = 'client backend'
+  AND (a.backend_type = 'client backend' OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
   AND (a.query ~* '\\m(insert|copy|merge)\\M' OR a.query = '<insufficient privilege>' OR a.query IS NULL
        OR a.application_name ~* 'replicat'
        OR EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND l.locktype = 'relation'

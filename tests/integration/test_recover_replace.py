@@ -250,6 +250,29 @@ def test_a_session_that_the_operator_may_not_end_keeps_the_old_name_and_data(sit
     assert digest_of(site.server, site.name) == before
 
 
+def test_who_may_end_sessions_ends_those_that_it_may_not_look_into(site: Site, operator: str) -> None:
+    clerk = f"{site.name}_clerk"
+    with site.server.connect() as connection:
+        connection.execute(
+            f"CREATE ROLE {clerk} LOGIN PASSWORD 'clerk'; GRANT pg_signal_backend TO {operator}".encode()
+        )
+    options = ConnectionOptions(host="127.0.0.1", port=site.server.port, user=operator, password="operator")
+    try:
+        with site.server.connect(site.name, user=clerk, password="clerk") as session:
+            target = look(Address(options, site.name), from_outside=True)
+            ((pid, who),) = target.sessions
+            assert pid == session.info.backend_pid
+            assert who.startswith(clerk)
+            set_aside(target, f"{site.name}_replaced_whole")
+            target.close()
+            with pytest.raises(psycopg.OperationalError):
+                session.execute("SELECT 1")
+        assert site.aside() == [f"{site.name}_replaced_whole"]
+    finally:
+        with site.server.connect() as connection:
+            connection.execute(f"DROP ROLE {clerk}".encode())
+
+
 def test_another_database_that_has_taken_the_name_meanwhile_is_left_alone(site: Site) -> None:
     options = ConnectionOptions(host="127.0.0.1", port=site.server.port, user="postgres", password=site.server.password)
     target = look(Address(options, site.name), from_outside=True)
