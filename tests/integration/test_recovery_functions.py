@@ -234,6 +234,15 @@ def test_a_finished_recovery_lets_writers_go_on_and_leaves_no_journal(source: Co
     assert value(source, "SELECT first_id FROM append_events('[1]')") == 4
 
 
+def test_what_restore_events_has_loaded_is_finished_though_its_trigger_was_not_touched(source: Connection) -> None:
+    before = [fact for fact in state(source) if fact[0] != "next id"]
+    run(source, "SELECT slate.begin_recovery('restore-events', '{}', 1)")
+    store(source, 1)
+    run(source, "UPDATE slate.recovery SET next_id = 2")
+    assert value(source, "SELECT slate.finish_recovery()") == 2
+    assert [fact for fact in state(source) if fact[0] != "next id"] == before
+
+
 def test_nothing_is_finished_before_all_events_are_there(source: Connection) -> None:
     finish, words = "SELECT slate.finish_recovery()", "^The recovery of this source is not complete$"
     check_refused(source, finish, "SL044", words)

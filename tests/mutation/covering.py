@@ -43,7 +43,7 @@ _PYTHON = {
     "recovery/cli": "unit/recovery_help",
     "recovery/options": "unit/recovery_help recover_consent",
     "recovery/methods/copy": "unit/copy_ranges recover_closed",
-    "recovery/methods/promote": "unit/recovery_decisions recover_promote",
+    "recovery/methods/promote": "unit/recovery_decisions promote_facts",
     "recovery/methods/restore_events": "recover_closed",
     "recovery/diff": "unit/diff_values unit/diff_options diff",
     "init_slate_db/core/guard": "guard",

@@ -8,6 +8,7 @@ _KNOWN: list[tuple[str, str, str, str, str]] = [
     ("recovery/choice.py", "elif len(valid) > 1:", ">", ">=", "one alone has no pair"),
     ("recovery/target.py", "RUN_LOCK = ", "", "", "any number does that nothing else locks"),
     ("recovery/target.py", "may_create: bool = True", "", "", "not looked at where there is no source"),
+    ("recovery/methods/promote.py", "snapshot.connections(1)", "1", "2", "one more connection of our own"),
     ("recovery/replacement.py", "daemon=True", "", "", "joined a line later, whatever happens"),
     (
         "recovery/replacement.py",
