@@ -31,13 +31,15 @@ _SQL = {
     "prune prunable": "schema_snapshot",
 }
 _PYTHON = {
-    "recovery/target": "backup_facts",
+    "recovery/target":
+        "backup_facts recover_replace::test_who_may_end_sessions_ends_those_that_it_may_not_look_into "
+        "recover_rights::test_a_wrong_password_for_the_source_is_told_as_such",
     "recovery/backup": "backup_facts",
     "recovery/choice": "unit/recovery_decisions",
     "recovery/replacement": "recover_replace",
     "recovery/survey": "unit/recovery_decisions",
     "recovery/plan": "unit/recovery_decisions",
-    "recovery/execution": "recover_closed",
+    "recovery/execution": "recover_closed faults/recover_steps",
     "recovery/way": "recover_backups recover_secrets",
     "recovery/report": "unit/report recover_consent",
     "recovery/cli": "unit/recovery_help",
