@@ -182,6 +182,34 @@ def test_an_abandoned_recovery_leaves_the_source_as_it_was(source: Connection, m
     assert value(source, "SELECT first_id FROM append_events('[1]')") == 1
 
 
+# --- Load by restore-events
+
+
+@pytest.fixture(scope="module")
+def backup(backup_server: Server) -> Iterator[str]:
+    """A backup of four events."""
+    create_database(backup_server, "recovery_functions_backup", "destination")
+    with backup_server.connect("recovery_functions_backup") as connection:
+        store(connection, 1, 2, 3, 4)
+    yield "recovery_functions_backup"
+    backup_server.drop("recovery_functions_backup")
+
+
+def test_restore_events_loads_up_to_the_last_event_and_writers_stay_out(
+    source: Connection, backup_server: Server, backup: str
+) -> None:
+    run(source, BEGIN.format("restore-events"))
+    there = backup_server.parameters(backup)
+    values = [there[key] for key in ("host", "dbname", "user", "password", "port")]
+    row = source.execute("SELECT slate.recover_events(%s, %s, %s, %s, %s, '{}')", values).fetchone()
+    assert row == (3,)
+    assert value(source, "SELECT array_agg(id ORDER BY id) FROM events") == [1, 2, 3]
+    assert value(source, "SELECT next_id FROM slate.recovery") == 4
+    assert value(source, "SELECT count(*) FROM id") == 0
+    check_refused(source, "SELECT append_events('[1]')", "SL004", "being recovered")
+    assert value(source, "SELECT slate.finish_recovery()") == 4
+
+
 # --- Check
 
 

@@ -32,7 +32,8 @@ _SQL = {
 }
 _PYTHON = {
     "recovery/target":
-        "backup_facts recover_replace::test_who_may_end_sessions_ends_those_that_it_may_not_look_into "
+        "unit/recovery_decisions backup_facts recover_rights::test_who_may_not_read_the_source_is_refused "
+        "recover_replace::test_who_may_end_sessions_ends_those_that_it_may_not_look_into "
         "recover_rights::test_a_wrong_password_for_the_source_is_told_as_such",
     "recovery/backup": "backup_facts",
     "recovery/choice": "unit/recovery_decisions",

@@ -7,6 +7,8 @@ _KNOWN: list[tuple[str, str, str, str, str]] = [
     ("", "@dataclass(frozen=True)", "", "", "nobody writes to it; mypy sees to that"),
     ("recovery/choice.py", "elif len(valid) > 1:", ">", ">=", "one alone has no pair"),
     ("recovery/target.py", "RUN_LOCK = ", "", "", "any number does that nothing else locks"),
+    ("recovery/target.py", "has_events_table: bool = False", "", "", "given wherever it is looked at"),
+    ("recovery/target.py", "events: int = 0", "", "", "not looked at where there is no source"),
     ("recovery/target.py", "may_create: bool = True", "", "", "not looked at where there is no source"),
     ("recovery/methods/promote.py", "snapshot.connections(1)", "1", "2", "one more connection of our own"),
     ("recovery/replacement.py", "daemon=True", "", "", "joined a line later, whatever happens"),
