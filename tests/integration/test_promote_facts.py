@@ -87,6 +87,8 @@ def against(connection: Connection) -> list[str]:
         ("ALTER TABLE events ALTER ts DROP NOT NULL", ["invalid-backup"]),
         ("ALTER TABLE events ADD COLUMN more text", []),
         ("CREATE EXTENSION dblink", []),
+        # What a server without PostgreSQL's contrib package shows.
+        ("CREATE TEMP TABLE pg_available_extensions AS SELECT 'plpgsql'::name AS name", ["dblink-missing"]),
         ("CREATE SCHEMA other; CREATE EXTENSION dblink SCHEMA other", ["invalid-backup"]),
         ("CREATE SCHEMA other; CREATE EXTENSION pg_trgm SCHEMA other", []),
         (f"{OWNER} {GRANT} CREATE EXTENSION dblink; {ROLE}", []),

@@ -35,7 +35,7 @@ def main() -> None:
         _try_out(chosen, results, shlex.split(values.prefix), values.lock)
         known |= _read(results)
     if known:
-        print(tables.render(list(known.values())))
+        print(tables.render(ROOT, known.values()))
 
 
 def _parse() -> argparse.Namespace:
@@ -79,6 +79,7 @@ def _try_out(mutants: Iterator[tuple[Mutant, int]], results: Path, prefix: list[
             outcome = trial.try_out(mutant, covering.tests(ROOT, mutant.path, mutant.operator))
             print(f"{outcome.verdict} {outcome.seconds:.1f} s {mutant.key!r} {outcome.by}", flush=True)
             facts = {"key": mutant.key, "path": mutant.path, "of": of, "line": mutant.line, "operator": mutant.operator}
+            facts |= {"start": mutant.start, "end": mutant.end}
             facts |= {
                 "was": mutant.was,
                 "replacement": mutant.replacement,
