@@ -13,7 +13,8 @@ _SQL = {
     "insert_events check_insert_values refuse_insert_values unescape_literals": "insert_events hardening",
     "take_ids.partitioned add_partition add_partitions add_next_partitions partition_size":
         "partitions partitions_growing",
-    "take_ids transaction_ts is_current_transaction refuse_without_id id": "transactions hardening",
+    "take_ids transaction_ts is_current_transaction id": "transactions hardening",
+    "refuse_without_id": "recovery_functions hardening",
     "filter_sql_command check_sql_command events events.partitioned":
         "compatibility/catalog hardening "
         "partitions::test_no_event_is_changed_through_the_table_or_a_partition",
