@@ -270,6 +270,30 @@ def test_the_next_event_follows_the_restored_ones(source: Connection, backup_ser
     assert value(source, "SELECT max(id) FROM events") == EVENTS + 2
 
 
+@pytest.mark.parametrize(("until", "count"), [(1, 1), (4, 4), (5, 5), (None, 5)])
+def test_only_the_events_up_to_the_one_asked_for_are_restored(
+    *, source: Connection, backup_server: Server, make_backup: Callable[..., str], until: int | None, count: int
+) -> None:
+    database = make_backup(range(1, 6))
+    query = "SELECT rows_restored, next_insert_id FROM restore_events(%s, %s, %s, %s, %s, %s, %s)"
+    values = ["127.0.0.1", database, SUPERUSER, backup_server.password, backup_server.port, "{}", until]
+    assert call(source, query, values) == (count, count + 1)
+    assert [id for id, *_ in rows(source)] == list(range(1, count + 1))
+
+
+def test_what_is_behind_the_last_event_asked_for_does_not_count_and_what_is_before_does(
+    source: Connection, backup_server: Server, make_backup: Callable[..., str]
+) -> None:
+    database, before = make_backup([1, 2, 4]), state(source)
+    query = "SELECT rows_restored FROM restore_events(%s, %s, %s, %s, %s, %s, %s)"
+    values = ["127.0.0.1", database, SUPERUSER, backup_server.password, backup_server.port, "{}"]
+    for until, sqlstate in ((4, "SL034"), (3, "SL039"), (5, "SL039"), (0, "SL033")):
+        said = refusal(lambda until=until: call(source, query, [*values, until]))  # type: ignore[misc]
+        assert said.sqlstate == sqlstate
+        assert_untouched(source, before)
+    assert call(source, query, [*values, 2]) == (2,)
+
+
 # The events go over in pieces of 200, the last one apart.
 @pytest.mark.parametrize("count", [1, 2, 199, 200, 201, 202, 400, 401, 402])
 def test_backups_of_all_sizes_come_back(
