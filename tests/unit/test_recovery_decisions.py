@@ -519,10 +519,32 @@ def test_nothing_goes_on_without_consent(
         with pytest.raises(SlateError) as caught:
             outcome()
         assert caught.value.exit_status == ExitStatus.REFUSED
-        assert caught.value.what.startswith("Nothing was changed: ")
+        why = "you did not agree" if asked else "nobody can be asked to agree to the plan here"
+        assert caught.value.what == f"Nothing was changed: {why}."
     else:
         outcome()
     assert len(questions) == asked
+
+
+@pytest.mark.parametrize(
+    ("consent", "stream"),
+    [
+        (Consent(yes=True, interactive=True, dry_run=True), "out"),
+        (Consent(yes=False, interactive=True, dry_run=True), "out"),
+        (Consent(yes=False, interactive=True), "err"),
+        (Consent(yes=True, interactive=True), "log"),
+        (Consent(yes=False, interactive=False), "log"),
+    ],
+)
+def test_a_plan_is_a_dry_runs_result_or_a_questions_beginning_or_log(
+    consent: Consent, stream: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        consent.tell_plan(["x"])
+    out, err = capsys.readouterr()
+    assert out == ("Plan\n  1  x\n" if stream == "out" else "")
+    assert err == ("Plan\n  1  x\n" if stream == "err" else "")
+    assert caplog.messages == (["Plan", "  1  x"] if stream == "log" else [])
 
 
 def test_what_ends_the_run_is_told_without_its_advice_which_the_error_has() -> None:
