@@ -126,9 +126,9 @@ def test_only_subscriptions_that_may_fill_its_events_are_named(
     try:
         assert against(backup) == ["backup-fed"]
         # It knows its tables now: another one, then events too.
-        run(backup, "CREATE TABLE other (id int)")
+        run(backup, "CREATE TABLE another (id int)")
         related = "INSERT INTO pg_subscription_rel SELECT oid, %s::regclass, 'r' FROM pg_subscription"
-        backup.execute(related, ["other"])
+        backup.execute(related, ["another"])
         assert against(backup) == []
         backup.execute(related, ["events"])
         assert against(backup) == ["backup-fed"]

@@ -318,6 +318,13 @@ def test_a_recovery_says_all_that_resuming_it_takes(source: Connection, values: 
         run(source, f"INSERT INTO slate.recovery (singleton, method, backup, last_id) VALUES ({values})")
 
 
+def test_a_recovery_says_when_it_began(source: Connection) -> None:
+    run(source, BEGIN.format("copy"))
+    assert value(source, "SELECT started_at = now() FROM slate.recovery")
+    with pytest.raises(errors.NotNullViolation), source.transaction():
+        run(source, "UPDATE slate.recovery SET started_at = NULL")
+
+
 def test_a_range_and_a_command_are_kept_once(source: Connection) -> None:
     for table, row in (("recovery_range", "1, 3"), ("recovery_command", "1, 'SELECT'")):
         run(source, f"INSERT INTO slate.{table} VALUES ({row})")

@@ -24,6 +24,8 @@ _KNOWN: list[tuple[str, str, str, str]] = [
     ("sql/functions/insert_events.sql", "E'\\\\') > 0", "E'\\\\') > 1", "refused a step later, as no row"),
     ("sql/functions/insert_events.sql", "IF syntax ~", "IF true", "none is found then"),
     ("sql/functions/restore_events.sql", "'connect_timeout', 15", "", "a second more to wait"),
+    ("sql/tables/slate.recovery.sql", "singleton boolean NOT NULL", "", "its primary key says so, too"),
+    ("sql/tables/slate.recovery_command.sql", "position integer NOT NULL", "", "its primary key says so, too"),
     ("sql/functions/slate.is_current_transaction.sql", ">= epoch", "> epoch", "exactly 2^31 transactions apart"),
 ]
 
