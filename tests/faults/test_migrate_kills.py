@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from init_slate_db.core.errors import ExitStatus
 from tests import commands, servers
 from tests.effort import moments
+from tests.faults.migrating import kill_at_a_moment
 from tests.migrations import COMMAND
 from tests.servers import Server
 
@@ -53,9 +54,9 @@ class Field:
         places = zip((self.servers[0], *self.servers), ("one", "two", "three"), strict=True)
         return [{"host": "127.0.0.1", "port": server.port, "dbname": name} for server, name in places]
 
-    def start(self, *more: str) -> "subprocess.Popen[str]":
+    def start(self) -> "subprocess.Popen[str]":
         words = [word for node in self.nodes for word in ("--node", make_conninfo(**node))]
-        arguments = ["migrate", str(self.folder), "--all", "--yes", *words, *more]
+        arguments = ["migrate", str(self.folder), "--all", "--yes", "--repair", *words, "--connect-timeout", "2000"]
         environment = self.servers[0].environment(PGPASSFILE=str(self.passfile))
         del environment["PGPASSWORD"]
         return commands.start(arguments, environment, COMMAND)
@@ -113,18 +114,8 @@ def measured(field: Field) -> Field:
 def test_whatever_is_killed_when_the_next_run_completes_the_nodes(field: Field, seed: int) -> None:
     chance = random.Random(seed)
     field.clear()
-    for _ in range(chance.choice((1, 1, 2))):
-        with field.start("--repair") as run:
-            victim = chance.choice(("command", *field.servers))
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                run.wait(chance.uniform(0, field.seconds))
-            if isinstance(victim, Server):
-                victim.kill()
-                run.communicate()
-                victim.restart()
-            else:
-                run.kill()
-    with field.start("--repair") as run:
+    kill_at_a_moment(chance, field.start, field.servers, field.seconds, Server.restart)
+    with field.start() as run:
         told, log = run.communicate()
     assert run.returncode == ExitStatus.DONE, f"seed {seed}: {told}{log}"
     assert_complete(field)

@@ -2,107 +2,23 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from init_slate_db.core.errors import ExitStatus
-from tests import commands
-from tests.migrations import COMMAND, LEDGER
-from tests.servers import Server, wait_for
-from tests.slate import create_database
-
-APPEND = """SELECT append_events('[{"entityName": "Person"}, {"entityName": "Person"}]')"""
-COLUMNS = """
-SELECT attname FROM pg_attribute WHERE attrelid = 'events'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY 1
-"""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A source and a destination that subscribes to its events, on two servers, and a folder of patches."""
-
-    servers: tuple[Server, Server]
-    names: tuple[str, str]
-    folder: Path
-
-    def address(self, number: int) -> str:
-        return make_conninfo(**self.servers[number].parameters(self.names[number]))
-
-    def place(self, number: int) -> str:
-        return f"127.0.0.1:{self.servers[number].port}/{self.names[number]}"
-
-    def ask(self, query: str, number: int = 0) -> list[tuple[Any, ...]]:
-        with self.servers[number].connect(self.names[number]) as connection:
-            cursor = connection.execute(query.encode())
-            return cursor.fetchall() if cursor.description else []
-
-    def write(self, **patches: str) -> None:
-        """Writes patches: p1_0_0_std="SELECT 1"."""
-        for name, text in patches.items():
-            (self.folder / f"patch-{name[1:].replace('_', '-')}.sql").write_text(text, encoding="utf-8")
-
-    def run(self, verb: str, *more: str, nodes: int = 2) -> "tuple[int, str, str]":
-        """Exit status, standard output, standard error."""
-        named = [word for number in range(nodes) for word in ("--node", self.address(number))]
-        environment = {
-            name: value for name, value in self.servers[0].environment().items() if not name.startswith("PG")
-        }
-        ended = commands.run([verb, str(self.folder), *named, *more], environment, COMMAND)
-        return ended.returncode, ended.stdout, ended.stderr
-
-    def migrate(self, *more: str) -> None:
-        status, _, told = self.run("migrate", "--yes", *more)
-        assert status == ExitStatus.DONE, told
-
-    def refused(self, *more: str) -> str:
-        """What a refused run says; nothing was changed on either side."""
-        before = [self.ask(COLUMNS, number) for number in range(2)]
-        status, _, told = self.run("migrate", "--yes", *more)
-        assert status == ExitStatus.REFUSED, told
-        assert [self.ask(COLUMNS, number) for number in range(2)] == before
-        assert self.ledgers() == [[], []]
-        return told
-
-    def ledgers(self) -> list[list[str]]:
-        """The complete patches of each node."""
-        there = "SELECT to_regclass('slate.patch') IS NOT NULL"
-        return [
-            [row[0] for row in self.ask(LEDGER, number) if row[2]] if self.ask(there, number) == [(True,)] else []
-            for number in range(2)
-        ]
-
-    def append(self) -> None:
-        """Stores two events in the source, and waits until the destination has as many as it."""
-        self.ask(APPEND)
-        self.wait_for_events()
-
-    def wait_for_events(self) -> None:
-        count = "SELECT count(*) FROM events"
-        wait_for(lambda: self.ask(count) == self.ask(count, 1), "the events to come")
+from tests.publishing import APPEND, COLUMNS, Publishing, publishing
+from tests.servers import Server
 
 
 @pytest.fixture
-def pair(server: Server, backup_server: Server, name: str, tmp_path: Path) -> Iterator[Pair]:
+def pair(server: Server, backup_server: Server, name: str, tmp_path: Path) -> Iterator[Publishing]:
     """A source with two events, and a destination that has them."""
-    pair = Pair((server, backup_server), (name, f"{name}_follower"), tmp_path)
-    create_database(server, pair.names[0], "source")
-    create_database(backup_server, pair.names[1], "destination")
-    pair.ask("CREATE PUBLICATION all_events FOR TABLE events")
-    pair.ask(f"CREATE SUBSCRIPTION {name}_link CONNECTION '{pair.address(0)}' PUBLICATION all_events", 1)
-    try:
-        wait_for(lambda: pair.ask("SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel", 1) == [(True,)], "it")
-        pair.append()
+    with publishing((server, backup_server), name, tmp_path) as pair:
         yield pair
-    finally:
-        pair.ask(f"DROP SUBSCRIPTION {name}_link", 1)
-        backup_server.drop(pair.names[1])
 
 
-def test_a_column_is_added_to_the_subscriber_first_and_rows_go_on_coming(pair: Pair) -> None:
+def test_a_column_is_added_to_the_subscriber_first_and_rows_go_on_coming(pair: Publishing) -> None:
     pair.write(p1_0_0_std="ALTER TABLE events ADD COLUMN origin text DEFAULT 'here' CHECK (origin <> '')")
     pair.migrate()
     pair.append()
@@ -114,7 +30,7 @@ def test_a_column_is_added_to_the_subscriber_first_and_rows_go_on_coming(pair: P
     assert pair.ask(began, 1) < pair.ask(began)
 
 
-def test_a_column_is_dropped_from_the_source_first_and_no_row_is_lost(pair: Pair) -> None:
+def test_a_column_is_dropped_from_the_source_first_and_no_row_is_lost(pair: Publishing) -> None:
     pair.write(
         p1_0_0_std="ALTER TABLE events ADD COLUMN origin text",
         p1_1_0_std="ALTER TABLE events DROP COLUMN origin; CREATE INDEX events_late ON events (ts, id);",
@@ -128,15 +44,13 @@ def test_a_column_is_dropped_from_the_source_first_and_no_row_is_lost(pair: Pair
     assert pair.ask(ended) < pair.ask(ended, 1)
 
 
-def test_what_a_subscriber_has_not_received_is_waited_for_before_a_column_is_dropped_there(pair: Pair) -> None:
+def test_what_a_subscriber_has_not_received_is_waited_for_before_a_column_is_dropped_there(pair: Publishing) -> None:
     """Else its apply worker would meet rows with a column that it no longer has, and stop for good."""
     pair.write(p1_0_0_std="ALTER TABLE events ADD COLUMN origin text")
     pair.migrate()
-    (link,) = pair.ask("SELECT subname FROM pg_subscription WHERE subslotname LIKE '%_link'", 1)[-1:]
-    pair.ask(f"ALTER SUBSCRIPTION {link[0]} DISABLE", 1)
+    pair.stop_following()
     pair.ask(APPEND)
     pair.write(p1_1_0_std="ALTER TABLE events DROP COLUMN origin")
-    wait_for(lambda: pair.ask("SELECT NOT active FROM pg_replication_slots WHERE slot_name LIKE '%_link'")[-1][0], "it")
     status, _, told = pair.run("migrate", "--yes")
     assert status == ExitStatus.FAILED
     assert f"{pair.place(1)} has not received yet what was sent before" in told
@@ -146,14 +60,14 @@ def test_what_a_subscriber_has_not_received_is_waited_for_before_a_column_is_dro
     status, said, _ = pair.run("status")
     assert status == ExitStatus.DIFFERENT
     assert "not on all nodes: 1-1-0 std" in said
-    pair.ask(f"ALTER SUBSCRIPTION {link[0]} ENABLE", 1)
+    pair.follow_again()
     pair.migrate()
     assert pair.ledgers() == [["1-0-0", "1-1-0"]] * 2
     pair.append()
     assert pair.ask(COLUMNS) == pair.ask(COLUMNS, 1)
 
 
-def test_what_no_published_table_knows_of_stays_on_the_source(pair: Pair) -> None:
+def test_what_no_published_table_knows_of_stays_on_the_source(pair: Publishing) -> None:
     pair.write(
         p1_0_0_std="CREATE FUNCTION sources_own() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         p1_1_0_direct="CREATE TABLE everywhere ()",
@@ -188,7 +102,7 @@ def test_what_no_published_table_knows_of_stays_on_the_source(pair: Pair) -> Non
         ),
     ],
 )
-def test_what_no_order_of_the_nodes_allows_is_refused_with_the_reason(pair: Pair, patch: str, told: str) -> None:
+def test_what_no_order_of_the_nodes_allows_is_refused_with_the_reason(pair: Publishing, patch: str, told: str) -> None:
     pair.write(p1_0_0_std="ALTER TABLE events ADD first integer", p1_1_0_std=patch)
     said = pair.refused()
     assert "patch-1-1-0-std.sql cannot be applied while published tables are followed." in said
@@ -197,7 +111,7 @@ def test_what_no_order_of_the_nodes_allows_is_refused_with_the_reason(pair: Pair
     pair.append()
 
 
-def test_a_patch_that_the_subscriber_cannot_take_is_applied_nowhere(pair: Pair) -> None:
+def test_a_patch_that_the_subscriber_cannot_take_is_applied_nowhere(pair: Publishing) -> None:
     pair.ask("ALTER TABLE events ADD COLUMN origin integer", 1)
     pair.write(p1_0_0_std="ALTER TABLE events ADD COLUMN origin text")
     status, _, told = pair.run("migrate", "--yes")
@@ -207,7 +121,7 @@ def test_a_patch_that_the_subscriber_cannot_take_is_applied_nowhere(pair: Pair) 
     assert ("origin",) not in pair.ask(COLUMNS)
 
 
-def test_a_run_that_ended_between_subscriber_and_source_is_completed(pair: Pair) -> None:
+def test_a_run_that_ended_between_subscriber_and_source_is_completed(pair: Publishing) -> None:
     pair.write(p1_0_0_std="ALTER TABLE events ADD COLUMN origin text")
     pair.migrate()
     # As a crash behind the first node would leave it.
@@ -218,22 +132,22 @@ def test_a_run_that_ended_between_subscriber_and_source_is_completed(pair: Pair)
     pair.append()
 
 
-def test_a_subscriber_that_nobody_named_is_told_by_its_slot(pair: Pair) -> None:
+def test_a_subscriber_that_nobody_named_is_told_by_its_slot(pair: Publishing) -> None:
     pair.write(p1_0_0_std="ALTER TABLE events ADD COLUMN origin text")
     status, _, told = pair.run("migrate", "--yes", nodes=1)
     assert status == ExitStatus.REFUSED
-    assert f"by replication slot {pair.names[0]}_link, and no node that you named subscribes to it" in told
+    assert f"by replication slot {pair.link()}, and no node that you named subscribes to it" in told
     assert "--node DSN" in told
     assert pair.ledgers() == [[], []]
 
 
-def test_a_publication_of_all_tables_is_refused_since_it_publishes_the_ledger(pair: Pair) -> None:
+def test_a_publication_of_all_tables_is_refused_since_it_publishes_the_ledger(pair: Publishing) -> None:
     pair.ask("DROP PUBLICATION all_events; CREATE PUBLICATION all_events FOR ALL TABLES")
     pair.write(p1_0_0_std="ALTER TABLE events ADD COLUMN origin text")
     assert "Publication all_events" in pair.refused()
 
 
-def test_a_lock_that_is_not_had_on_the_source_leaves_no_trace_on_the_subscriber(pair: Pair) -> None:
+def test_a_lock_that_is_not_had_on_the_source_leaves_no_trace_on_the_subscriber(pair: Publishing) -> None:
     pair.write(p1_0_0_std="ALTER TABLE events ADD CHECK (id > 0)")
     with pair.servers[0].connect(pair.names[0]) as holder, holder.transaction():
         holder.execute("SELECT FROM events")
@@ -245,7 +159,7 @@ def test_a_lock_that_is_not_had_on_the_source_leaves_no_trace_on_the_subscriber(
     assert pair.ledgers() == [["1-0-0"]] * 2
 
 
-def test_what_the_source_refuses_at_the_last_moment_is_not_announced_any_more(pair: Pair) -> None:
+def test_what_the_source_refuses_at_the_last_moment_is_not_announced_any_more(pair: Publishing) -> None:
     for number in range(2):
         pair.ask("CREATE SEQUENCE tries", number)
     # Trying it takes the first number, which no rollback gives back.
