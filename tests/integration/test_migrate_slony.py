@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from tests.migrations import COMMAND, LEDGER
 from tests.servers import Server, wait_for
 from tests.slate import create_database
 from tests.slony import CLUSTER, Node, SlonyCluster, is_installed, slony_cluster
+from versioning.migrations.cluster import Origin
+from versioning.migrations.patches import read_patches
+from versioning.migrations.slonik import make_script
 
 pytestmark = pytest.mark.skipif(not is_installed() or 15 not in VERSIONS, reason="Slony for PostgreSQL 15 is missing")
 
@@ -39,6 +43,11 @@ class Place:
         arguments = [verb, str(self.folder), "--node", self.slony.nodes[node].conninfo, *more]
         ended = commands.run(arguments, environment, COMMAND)
         return ended.returncode, ended.stdout, ended.stderr
+
+    def start(self, *more: str) -> "subprocess.Popen[str]":
+        """A run that goes on beside the test."""
+        arguments = ["migrate", str(self.folder), "--yes", "--node", self.slony.origin.conninfo, *more]
+        return commands.start(arguments, self.slony.environment, COMMAND)
 
     def migrate(self, *more: str) -> None:
         status, _, told = self.run("migrate", "--yes", *more)
@@ -299,3 +308,46 @@ def test_a_node_that_is_down_is_named_and_nothing_is_applied(place: Place) -> No
         finally:
             connection.execute(path.format(destination.conninfo).encode())
     assert place.ledgers() == [["16-0-0"]] * 2
+
+
+def test_a_slonik_that_outlives_its_command_is_waited_for_and_its_patch_applied_once(place: Place) -> None:
+    source, destination = place.slony.nodes
+    for node in (source, destination):
+        with node.connect() as connection:
+            connection.execute("CREATE SEQUENCE waits")
+    # Trying it takes the first number, which no rollback gives back.
+    waits = "DO $$ BEGIN IF nextval('public.waits') = 2 THEN PERFORM pg_advisory_xact_lock(1); END IF; END $$"
+    place.write(p18_0_0_std=f"CREATE TABLE outlived (); {waits};")
+    with source.connect() as blocker:
+        blocker.execute("SELECT pg_advisory_lock(1)")
+        with place.start("--lock-timeout", "60000") as run:
+            at_work = "SELECT a.pid FROM pg_locks JOIN pg_stat_activity AS a USING (pid) WHERE locktype = 'advisory'"
+            ((pid,),) = wait_for(lambda: source.rows(f"{at_work} AND NOT granted"), "slonik")
+            run.kill()
+        status, _, told = place.run("migrate", "--yes", "--wait", "1")
+        assert status == ExitStatus.FAILED
+        assert f"Patches that an interrupted run began are still being applied on {source.place}." in told
+        assert f"Process {pid}, slonik, at work since " in told
+        assert f"SELECT pg_cancel_backend({pid})" in told
+        with place.start() as run:
+            assert run.stderr
+            assert "Still at work: process" in run.stderr.readline()
+            blocker.execute("SELECT pg_advisory_unlock(1)")
+            told, log = run.communicate()
+            assert run.returncode == ExitStatus.DONE, told + log
+    assert place.ledgers() == [["18-0-0"]] * 2
+    assert destination.rows("SELECT to_regclass('outlived')") == [("outlived",)]
+
+
+def test_what_was_not_sent_when_a_run_was_killed_is_sent_by_the_next(place: Place) -> None:
+    """Also where the origin's slon, which else would send it, does not run."""
+    source, _ = place.slony.nodes
+    place.write(p19_0_0_std="CREATE TABLE sent_later ();")
+    place.slony.stop(source)
+    (patch,) = read_patches(place.folder).patches
+    script = place.folder / "script"
+    script.write_text(make_script([patch], Origin("postgres", "a run that is killed")))
+    place.slony.slonik(f"execute script (filename = '{script}', event node = {source.number});\n")
+    assert place.ledgers() == [["19-0-0"], []]
+    place.migrate()
+    assert place.ledgers() == [["19-0-0"]] * 2

@@ -16,7 +16,7 @@ from versioning import ledgers
 from versioning.migrations.cluster import Origin
 from versioning.migrations.patches import Number, Patch, label
 
-_TABLE = "slate.patch"
+LEDGER = "slate.patch"
 _READ = """
 SELECT major, minor, point, type, digest, started_at, ended_at, role, came_from, tool_version, done, done_digest, begun,
        begun_pid, begun_session, former_digest
@@ -99,12 +99,12 @@ class LedgerMovedError(Exception):
 
 def ensure(connection: Connection) -> None:
     """Makes the ledger where there is none, in the caller's transaction. For a run that has the turn."""
-    ledgers.ensure(connection, _TABLE, read_migration_objects)
+    ledgers.ensure(connection, LEDGER, read_migration_objects)
 
 
 def read(connection: Connection) -> Ledger:
     """All rows; none where there is no ledger."""
-    if not ledgers.is_there(connection, _TABLE):
+    if not ledgers.is_there(connection, LEDGER):
         return {}
     rows = connection.cursor(row_factory=class_row(Row)).execute(_READ).fetchall()
     return {row.number: row for row in rows}

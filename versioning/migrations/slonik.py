@@ -54,7 +54,7 @@ def find_slonik() -> str:
 def execute_script(
     cluster: str, number: int, parameters: Parameters, script: str, patience: LockPatience
 ) -> "subprocess.CompletedProcess[str]":
-    """Has slonik run the script on a node, in one transaction, and send it to the node's subscribers.
+    """Has slonik run the script on a node, in one transaction. It goes to its subscribers with the next event.
 
     :param cluster: the name of the Slony cluster.
     :param number: of the node, which is the origin of the sets.
@@ -70,8 +70,6 @@ def execute_script(
             # What leads there stands in the environment, which needs no quoting and which other users cannot read.
             f"node {number} admin conninfo = 'client_encoding=UTF8';\n"
             f"execute script (filename = '/dev/fd/{file.fileno()}', event node = {number});\n"
-            # Else subscribers would get it with the next SYNC that the origin's slon makes, if one runs.
-            f"sync (id = {number});\n"
         )
         ended = subprocess.run(
             [find_slonik()],

@@ -76,7 +76,7 @@ class SlonyCluster:
                 session,
                 lambda: slonik.execute_script(self.catalog.name, number, parameters, script, session.patience),
             )
-        # The ledger tells what became of it, whatever slonik says: the SYNC behind the script may have failed alone.
+        # The ledger tells what became of it, whatever slonik says.
         if _lacks(source, patches, session):
             raise SlateError(
                 "slonik-failed",
@@ -92,9 +92,9 @@ class SlonyCluster:
         """
         if not patches or not self.subscribers:
             return
-        origin = session.connection(self.nodes[0])
-        with server_errors("say which events it has sent"):
-            last = self.catalog.read_last_event(origin)
+        if not any(_lacks(node, patches, session) for node in self._reached(session)):
+            return
+        last = self._flush(patches, session)
         faults: list[str] = []
         for node in self._reached(session):
             look = partial(self._look, node, patches, session, last)
@@ -109,6 +109,20 @@ class SlonyCluster:
                 hint="They get them from Slony's stream, when it flows again. Then run the command again: it waits"
                 " for them, and applies nothing twice.",
             )
+
+    def _flush(self, patches: Sequence[Patch], session: Session) -> int:
+        """Has the origin send the patches, also if no slon works for it, and a run was killed before it had.
+
+        The number of the event that carries them.
+        """
+        source = self.nodes[0]
+        which = name_patches(patches)
+
+        def attempt() -> int:
+            return self.catalog.make_event(session.connection(source))
+
+        with server_errors(f"send {which}"):
+            return with_patience(f"send {which}", source, session, attempt)
 
     def _look(self, node: Node, patches: Sequence[Patch], session: Session, last: int) -> Standing:
         with server_errors(f"say how far {node.name} is"):

@@ -28,7 +28,9 @@ _SUBSCRIPTIONS = """
 SELECT u.sub_receiver, bool_and(u.sub_active) FROM {schema}.sl_subscribe AS u
 JOIN {schema}.sl_set AS s ON s.set_id = u.sub_set WHERE s.set_origin = {node} GROUP BY u.sub_receiver
 """
-_LAST_EVENT = "SELECT coalesce(max(e.ev_seqno), 0) FROM {schema}.sl_event AS e WHERE e.ev_origin = {node}"
+# As slonik's own command does it. What it is to carry has been committed before the lock is had.
+_LOCK_EVENTS = "LOCK TABLE {schema}.sl_event_lock"
+_MAKE_EVENT = "SELECT {schema}.createEvent({own_name}, 'SYNC')"
 _CONFIRMED = """
 SELECT coalesce(max(c.con_seqno), 0) FROM {schema}.sl_confirm AS c
 WHERE c.con_origin = {node} AND c.con_received = {receiver}
@@ -68,9 +70,11 @@ class Catalog:
         """The nodes that subscribe to sets of this one, directly or by way of others, and whether they have them."""
         return dict(self._rows(connection, _SUBSCRIPTIONS))
 
-    def read_last_event(self, connection: Connection) -> int:
-        """The number of the last event of this node."""
-        return _number(connection, self.name, _LAST_EVENT, node=self.node)
+    def make_event(self, connection: Connection) -> int:
+        """Sends all that is committed on this node and was not sent yet. The number of the event that carries it."""
+        with connection.transaction():
+            connection.execute(_fill(_LOCK_EVENTS, self.name))
+            return _number(connection, self.name, _MAKE_EVENT, own_name=f"_{self.name}")
 
     def read_confirmed(self, connection: Connection, receiver: int) -> int:
         """The number of the last event of this node that the receiver is known to have."""
@@ -84,12 +88,12 @@ class Catalog:
         return connection.execute(_fill(query, self.name, node=self.node)).fetchall()
 
 
-def _number(connection: Connection, cluster: str, query: str, **values: int) -> int:
+def _number(connection: Connection, cluster: str, query: str, **values: int | str) -> int:
     row = connection.execute(_fill(query, cluster, **values)).fetchone()
     assert row
     return int(row[0])
 
 
-def _fill(query: str, cluster: str, **values: int) -> sql.Composed:
+def _fill(query: str, cluster: str, **values: int | str) -> sql.Composed:
     parts = {name: sql.Literal(value) for name, value in values.items()}
     return sql.SQL(query).format(schema=sql.Identifier(f"_{cluster}"), **parts)

@@ -10,7 +10,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
-from versioning.migrations.ledger import Ledger, Row
+from versioning.migrations.ledger import LEDGER, Ledger, Row
 from versioning.migrations.masking import first_line
 
 _logger = logging.getLogger(__name__)
@@ -29,10 +29,21 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
   AND (l.classid::bigint << 32) | l.objid::bigint = hashtextextended('slate-schema migrate', 0)
 """
+# Whoever writes to the ledger while we have the turn is what an interrupted run left: a slonik whose command was
+# killed, a transaction of which the server has not noticed yet that its client is gone, a slon that brings a patch.
+_WRITER = """
+SELECT format('process %%s, %%s, at work since %%s', a.pid, coalesce(nullif(a.application_name, ''), '?'),
+              to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'))
+FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.relation = to_regclass(%s) AND l.mode = 'RowExclusiveLock' AND l.granted
+  AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+ORDER BY a.xact_start LIMIT 1
+"""
 _IS_AT_WORK = """
 SELECT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = %s AND a.pid <> pg_backend_pid()
                AND (a.backend_start IS NULL OR a.backend_start = %s) AND a.state IS DISTINCT FROM 'idle')
 """
+_END_HINT = "Run the command again when it has ended, or wait longer: --wait. To end it: SELECT pg_cancel_backend({})."
 
 
 @contextmanager
@@ -60,9 +71,9 @@ def take_turn(watch: Mapping[str, Connection], seconds: float) -> Iterator[None]
 
 
 def wait_for_orphans(watch: Mapping[str, Connection], ledgers: Mapping[str, Ledger], seconds: float) -> None:
-    """Waits until the servers no longer run statements that an interrupted run had begun.
+    """Waits until the servers no longer run what an interrupted run had begun.
 
-    :raises SlateError: turn-taken: one still runs after the seconds.
+    :raises SlateError: turn-taken: something still runs after the seconds.
     """
     for name, ledger in ledgers.items():
         for row in ledger.values():
@@ -71,9 +82,16 @@ def wait_for_orphans(watch: Mapping[str, Connection], ledgers: Mapping[str, Ledg
                     "turn-taken",
                     f"A statement of patch {row.label} that an interrupted run began still runs on {name}.",
                     why=f"Process {row.begun_pid}: {first_line(row.begun)}",
-                    hint="Run the command again when it has ended, or wait longer: --wait. To end it:"
-                    f" SELECT pg_cancel_backend({row.begun_pid}).",
+                    hint=_END_HINT.format(row.begun_pid),
                 )
+    for name, connection in watch.items():
+        if writer := _wait(partial(_find_writer, connection, name), seconds, "Still at work"):
+            raise SlateError(
+                "turn-taken",
+                f"Patches that an interrupted run began are still being applied on {name}.",
+                why=f"{writer.capitalize()}.",
+                hint=_END_HINT.format(writer.split()[1].rstrip(",")),
+            )
 
 
 def _wait(look: Callable[[], str], seconds: float, what: str) -> str:
@@ -119,3 +137,9 @@ def _orphan(connection: Connection, name: str, row: Row) -> str:
     with server_errors(f"say what runs on {name}"):
         at_work = connection.execute(_IS_AT_WORK, (row.begun_pid, row.begun_session)).fetchone() == (True,)
     return f"process {row.begun_pid} on {name}, begun by an interrupted run" if at_work else ""
+
+
+def _find_writer(connection: Connection, name: str) -> str:
+    with server_errors(f"say who writes to the ledger of {name}"):
+        row = connection.execute(_WRITER, (LEDGER,)).fetchone()
+    return row[0] if row else ""
