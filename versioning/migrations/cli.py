@@ -53,6 +53,13 @@ def build_migrate_parser() -> OptionParser:
         completions=PATCH_TYPES,
     )
     group.add_argument("--allow-gaps", action="store_true", help="apply patches below the highest applied one, too")
+    shared.value_option(
+        group,
+        "--ignore-slot",
+        metavar="SLOT",
+        repeatable=True,
+        help="pass over this replication slot of another consumer, Debezium say; may be given several times",
+    )
     _add_after_trouble(parser)
     group = parser.add_argument_group("Locks")
     shared.value_option(
@@ -127,6 +134,9 @@ def read_migrate_options(values: argparse.Namespace, faults: Faults) -> MigrateO
         wait=_read_wait(values.wait, faults),
         dry_run=values.dry_run,
         yes=values.yes,
+        ignored_slots=tuple(
+            slot for one in values.ignore_slot or () if (slot := shared.read_text(one, "--ignore-slot", faults))
+        ),
     )
 
 

@@ -64,6 +64,10 @@ class Cluster(Protocol):
     def nodes(self) -> tuple[Node, ...]:
         """The source first."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the operator is to know of the cluster beside its nodes."""
+
     def std_nodes(self, patch: Patch) -> tuple[Node, ...]:
         """Where the std patch must have a row in the ledger when it is done."""
 
@@ -74,6 +78,12 @@ class Cluster(Protocol):
         ledger is on every node when this is called.
 
         :raises SlateError: patch-failed, lock-not-had, or a code of the connection.
+        """
+
+    def check_direct(self, patches: Sequence[Patch], session: Session) -> None:
+        """Tries direct patches on the source, as far as others than the nodes are concerned, and changes nothing.
+
+        :raises SlateError: what speaks against it.
         """
 
     def try_std(self, patches: Sequence[Patch], session: Session) -> None:

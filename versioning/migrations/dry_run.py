@@ -1,5 +1,6 @@
 """Runs std and direct patches in transactions that are rolled back, to see whether they would do."""
 
+import itertools
 from collections.abc import Sequence
 
 from init_slate_db.core.console import write_result
@@ -26,6 +27,10 @@ def try_out(groups: Groups, cluster: Cluster, session: Session) -> None:
     if planned[0].patch.is_std:
         # Of later groups nothing can be said on followers before the first one is there.
         cluster.try_std([one.patch for one in groups[0]], session)
+    else:
+        # What stands behind a concurrent one may need it.
+        direct = itertools.takewhile(lambda one: one.patch.type == "direct", planned)
+        cluster.check_direct([one.patch for one in direct if cluster.nodes[0] in one.nodes], session)
     lines = [f"  {one.patch.label} concurrent: not tried" for one in planned if one.patch.type == "concurrent"]
     for node in cluster.nodes:
         is_source = node == cluster.nodes[0]

@@ -1,7 +1,7 @@
 """slate-schema migrate: from the folder and the nodes to a plan, and from there to patches that are applied."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from init_slate_db.core.connection import server_errors
@@ -50,8 +50,11 @@ class Plan:
     def patches(self) -> list[Patch]:
         return [one.patch for group in self.groups for one in group]
 
-    def steps(self) -> list[str]:
-        """The plan for people."""
+    def lines(self, notes: Iterable[str]) -> list[str]:
+        """The plan for people. notes: what they are to know beside the steps."""
+        return [f"{number}  {step}" for number, step in enumerate(self._steps(), 1)] + [f"-  {note}" for note in notes]
+
+    def _steps(self) -> list[str]:
         told = [f"take the file of patch {one.patch.label} as it is now on {one.node}" for one in self.accepted]
         for group in self.groups:
             if group[0].patch.is_std:
@@ -73,7 +76,7 @@ def migrate(options: MigrateOptions) -> ExitStatus:
     for warning in folder.warnings:
         _logger.warning("%s", warning)
     with (
-        open_session(options.addresses, options.patience, all_nodes=True) as opened,
+        open_session(options.addresses, options.patience, all_nodes=True, ignored=options.ignored_slots) as opened,
         take_turn(opened.session.watch, options.wait),
     ):
         cluster, session = opened.cluster, opened.session
@@ -87,7 +90,7 @@ def migrate(options: MigrateOptions) -> ExitStatus:
         if not plan.groups and not plan.accepted:
             write_result("\n".join(["Nothing is to be applied.", *_tell_left(plan)]))
             return ExitStatus.DONE
-        consent.tell_plan(plan.steps())
+        consent.tell("Plan", plan.lines(cluster.notes))
         if options.dry_run:
             try_out(plan.groups, cluster, session)
             write_result("\n".join(["Nothing was done: --dry-run.", *_tell_left(plan)]))
@@ -181,6 +184,8 @@ class _Run:
             _logger.info("Applied %s %s on %s.", patch.label, patch.type, node.name)
 
     def _apply(self, patch: Patch, node: Node) -> None:
+        if patch.type == "direct" and node == self._cluster.nodes[0]:
+            self._cluster.check_direct([patch], self._session)
         if patch.type == "concurrent":
             row = self._ledgers[node.name].get(patch.number)
             apply_concurrent(node, patch, row, self._session, self._mending)

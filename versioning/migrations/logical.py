@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import psycopg
+
 from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import SlateError
 from versioning.migrations import ledger
 from versioning.migrations.apply import apply_in_transaction, name_patches, told_errors
 from versioning.migrations.cluster import Node, Session
+from versioning.migrations.judging import judge
 from versioning.migrations.locks import with_patience
 from versioning.migrations.patches import Number, Patch
 from versioning.migrations.rehearsal import rehearse
 from versioning.migrations.running import run_patch
-from versioning.migrations.shape_changes import Change, Order, find_changes
-from versioning.migrations.shapes import Shapes, read_shapes
-from versioning.migrations.statements import split
+from versioning.migrations.shape_changes import Order
+from versioning.migrations.shapes import Look, Shapes
+from versioning.migrations.strangers import Stranger, refuse_changes
 from versioning.migrations.waiting import STANDSTILL, Standing, wait_for_arrival
 
 _logger = logging.getLogger(__name__)
@@ -65,20 +69,34 @@ class _Held:
 class LogicalCluster:
     """The nodes that the operator named, the source first, and who of them follows it.
 
-    publications: those of the source that somebody subscribes to.
+    publications: those of the source that a follower subscribes to. strangers: who else follows.
     """
 
     nodes: tuple[Node, ...]
     followers: tuple[Follower, ...]
     publications: tuple[str, ...]
+    strangers: tuple[Stranger, ...] = ()
 
     @property
     def kind(self) -> str:
+        if not self.followers:
+            return "one node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
         return f"logical replication to {len(self.followers)} of {len(self.nodes) - 1} nodes"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(one.note for one in self.strangers)
 
     def std_nodes(self, patch: Patch) -> tuple[Node, ...]:
         """The source, and the followers that were given it: one that is for the source alone leaves no row there."""
         return (self.nodes[0], *(one.node for one in self.followers if patch.number in one.rows))
+
+    def check_direct(self, patches: Sequence[Patch], session: Session) -> None:
+        """Tries the patches on the source, where somebody follows who is no node."""
+        if patches and self._unknown:
+            seen = rehearse(self.nodes[0], patches, session, Look(None))
+            for patch, (before, after) in zip(patches, itertools.pairwise(seen), strict=True):
+                refuse_changes(patch, before, after, self._unknown)
 
     def try_std(self, patches: Sequence[Patch], session: Session) -> None:
         self._plan(patches, session, self._read_held(session))
@@ -86,16 +104,43 @@ class LogicalCluster:
     def apply_std(self, patches: Sequence[Patch], session: Session) -> None:
         held = self._read_held(session)
         for step in self._plan(patches, session, held):
-            if step.order is Order.FOLLOWERS:
-                for node in self._reached(session):
-                    self._apply(node, step.patches, session, held)
-                    _logger.info("Applied %s on %s, before the source.", name_patches(step.patches), node.name)
-            elif step.order is Order.SOURCE:
-                self._announce(step.patches, session, held)
-            self._apply_to_source(step, session, held)
-            if step.order is Order.SOURCE:
-                for one in self.followers:
-                    self._follow(one, step.patches, session)
+            try:
+                self._take(step, session, held)
+            except (SlateError, KeyboardInterrupt):
+                if step.order is not Order.NONE:
+                    self._tell_nodes(step.patches, session)
+                raise
+
+    def _take(self, step: Step, session: Session, held: _Held) -> None:
+        if step.order is Order.FOLLOWERS:
+            for node in self._reached(session):
+                self._apply(node, step.patches, session, held)
+                _logger.info("Applied %s on %s, before the source.", name_patches(step.patches), node.name)
+        elif step.order is Order.SOURCE:
+            self._announce(step.patches, session, held)
+        self._apply_to_source(step, session, held)
+        if step.order is Order.SOURCE:
+            self._follow_all(step.patches, session)
+
+    def _follow_all(self, patches: Sequence[Patch], session: Session) -> None:
+        """Completes the patches on every follower that can have them; one that cannot keeps nobody else waiting."""
+        errors: list[SlateError] = []
+        for one in self.followers:
+            try:
+                self._follow(one, patches, session)
+            except SlateError as error:
+                errors.append(error)
+        for further in errors[1:]:
+            _logger.warning("%s %s", further.what, further.why)
+        if errors:
+            raise errors[0]
+
+    def _tell_nodes(self, patches: Sequence[Patch], session: Session) -> None:
+        """Says of every node whether it has the patches, where some have them and others do not."""
+        states = {node.name: _state(node, patches, session) for node in (self.nodes[0], *self._reached(session))}
+        if "applied" in states.values():
+            lines = [f"  {name}: {state}" for name, state in states.items()]
+            write_result("\n".join([f"{name_patches(patches).capitalize()} std:", *lines]))
 
     def _plan(self, patches: Sequence[Patch], session: Session, held: _Held) -> list[Step]:
         """Who is first with which patches; all of them are tried on every node that they go to.
@@ -123,18 +168,19 @@ class LogicalCluster:
 
     def _find_orders(self, patches: Sequence[Patch], session: Session) -> dict[Number, Order]:
         """What each patch does to published tables, found by running it on the source and rolling it back."""
-        if not patches:
-            return {}
-        known: list[int] = []
+        orders = {patch.number: Order.NONE for patch in patches}
+        if not patches or not (self.followers or self._unknown):
+            return orders
+        for_followers, for_strangers = Look(self.publications), Look(None)
 
-        def look(connection: Connection) -> Shapes:
-            shapes = read_shapes(connection, self.publications, known)
-            known.extend(shapes.keys() - set(known))
-            return shapes
+        def look(connection: Connection) -> tuple[Shapes, Shapes]:
+            return for_followers(connection), for_strangers(connection) if self._unknown else {}
 
         seen = rehearse(self.nodes[0], patches, session, look)
-        pairs = zip(patches, itertools.pairwise(seen), strict=True)
-        return {patch.number: _judge(patch, before, after) for patch, (before, after) in pairs}
+        for patch, (before, after) in zip(patches, itertools.pairwise(seen), strict=True):
+            refuse_changes(patch, before[1], after[1], self._unknown)
+            orders[patch.number] = judge(patch, before[0], after[0])
+        return orders
 
     def _apply(self, node: Node, patches: Sequence[Patch], session: Session, held: _Held) -> None:
         apply_in_transaction(node, [one for one in patches if one.number not in held.complete[node.name]], session)
@@ -220,8 +266,21 @@ class LogicalCluster:
             begun[node.name] = rows.keys() - complete[node.name]
         return _Held(complete, begun)
 
+    @property
+    def _unknown(self) -> list[Stranger]:
+        return [one for one in self.strangers if not one.is_ignored]
+
     def _reached(self, session: Session) -> list[Node]:
         return [one.node for one in self.followers if one.node.name in session.work]
+
+
+def _state(node: Node, patches: Sequence[Patch], session: Session) -> str:
+    try:
+        rows = ledger.read(session.connection(node))
+    except psycopg.Error:
+        return "does not answer"
+    has_all = all((row := rows.get(patch.number)) and row.is_complete for patch in patches)
+    return "applied" if has_all else "not applied"
 
 
 def _see_nothing(connection: Connection) -> None:
@@ -233,47 +292,3 @@ def _look(source: Connection, follower: Follower, lsn: str) -> Standing:
         row = source.execute(_STANDING, {"lsn": lsn, "slots": list(follower.slots)}).fetchone()
     assert row
     return Standing(*row)
-
-
-def _judge(patch: Patch, before: Shapes, after: Shapes) -> Order:
-    """In which order of the nodes the patch can be applied while rows go on flowing.
-
-    :raises SlateError: patches-refused: in none.
-    """
-    changes = find_changes(before, after)
-    if not changes:
-        return Order.NONE
-    impossible = [change for change in changes if change.order is Order.NONE]
-    if impossible:
-        raise _refusal(patch, impossible, "Replication would end, or the nodes would differ.", impossible[0].instead)
-    orders = {change.order for change in changes} - {Order.ANY}
-    if len(orders) > 1:
-        raise _refusal(
-            patch,
-            changes,
-            "The subscribers must be first with what adds, and the source with what removes.",
-            "Make two patches of it.",
-        )
-    if _writes_rows(patch, before, after):
-        raise _refusal(
-            patch,
-            [*changes, Change(Order.NONE, "writes rows of a published table")],
-            "The subscribers would write them by themselves and get them from the source as well.",
-            "Make two patches of it.",
-        )
-    return orders.pop() if orders else Order.FOLLOWERS
-
-
-def _writes_rows(patch: Patch, before: Shapes, after: Shapes) -> bool:
-    written = any(after[oid].rows_written != table.rows_written for oid, table in before.items() if oid in after)
-    return written or any(statement.begins("TRUNCATE") for statement in split(patch.text))
-
-
-def _refusal(patch: Patch, changes: Sequence[Change], why: str, hint: str) -> SlateError:
-    told = "\n  ".join(dict.fromkeys(change.text for change in changes))
-    return SlateError(
-        "patches-refused",
-        f"{patch.path.name} cannot be applied while published tables are followed. It\n  {told}",
-        why=why,
-        hint=f"{hint} Nothing was changed.",
-    )

@@ -1,7 +1,8 @@
 """Finds who follows a source by PostgreSQL's own logical replication: slots there, subscriptions at the given nodes."""
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from init_slate_db.core.addresses import Reached, reach
@@ -11,11 +12,14 @@ from versioning import PROGRAM
 from versioning.migrations import ledger
 from versioning.migrations.cluster import Cluster, Node
 from versioning.migrations.logical import Follower, LogicalCluster
+from versioning.migrations.strangers import Stranger
+
+_logger = logging.getLogger(__name__)
 
 # A subscription that copies a table has a slot of its own for it, which says so in its name.
 _COPYING = re.compile("pg_[0-9]+_sync_[0-9]+_[0-9]+")
 _SLOTS = """
-SELECT s.slot_name FROM pg_replication_slots AS s
+SELECT s.slot_name, s.active FROM pg_replication_slots AS s
 WHERE s.database = current_database() AND s.plugin = 'pgoutput' AND NOT s.temporary ORDER BY 1
 """
 _ALL_TABLES = """
@@ -41,15 +45,18 @@ class _Subscription:
     is_copying: bool
 
 
-def find(source: Reached, given: tuple[Node, ...]) -> Cluster | None:
-    """The source and those of the given nodes that subscribe to it; None: nobody does.
+def find(source: Reached, given: tuple[Node, ...], ignored: Collection[str]) -> Cluster | None:
+    """The source and those of the given nodes that subscribe to it; None: nobody follows it.
 
     :param given: the nodes that the operator named, the source first.
-    :raises SlateError: cluster-unfit: somebody follows that the operator has not named, or still copies.
+    :param ignored: the slots of consumers that the operator answers for.
+    :raises SlateError: cluster-unfit: a node still copies, or the slot of one is to be ignored.
     """
     with server_errors(f"say who follows {source.place}"):
         rows = source.connection.execute(_SLOTS).fetchall()
-    slots = [slot for (slot,) in rows if not _COPYING.fullmatch(slot)]
+    slots = {slot: is_active for slot, is_active in rows if not _COPYING.fullmatch(slot)}
+    if unknown := sorted(set(ignored) - slots.keys()):
+        _logger.warning("%s has no replication slot %s to ignore.", source.place, ", ".join(unknown))
     if not slots:
         return None
     followers: list[Follower] = []
@@ -63,12 +70,19 @@ def find(source: Reached, given: tuple[Node, ...]) -> Cluster | None:
             all_answer = False
             continue
         with reached.connection, server_errors(f"say what {node.name} subscribes to"):
-            found = _read_subscriptions(reached.connection, slots)
+            found = _read_subscriptions(reached.connection, list(slots))
             copying += [f"{one.name} of {node.name}" for one in found if one.is_copying]
             followers += _followers(node, found, ledger.read(reached.connection))
-    unknown = [slot for slot in slots if all(slot not in one.slots for one in followers)]
-    if unknown and all_answer:
-        raise _unknown_slots(source, unknown)
+    theirs = {slot: one.node for one in followers for slot in one.slots}
+    for slot in theirs.keys() & set(ignored):
+        raise SlateError(
+            "cluster-unfit",
+            f"Replication slot {slot}, which you say to ignore, is that of {theirs[slot].name}, which you named.",
+            why="What a node follows by cannot be ignored.",
+            hint="Leave out --ignore-slot, or the --node.",
+        )
+    # Of a node that does not answer, nobody knows which slots are its.
+    strangers = [Stranger(slot, is_active, slot in ignored) for slot, is_active in slots.items() if slot not in theirs]
     if copying:
         raise SlateError(
             "cluster-unfit",
@@ -78,7 +92,7 @@ def find(source: Reached, given: tuple[Node, ...]) -> Cluster | None:
         )
     publications = tuple(sorted({name for one in followers for name in one.publications}))
     _check_publications(source, publications)
-    return LogicalCluster(given, tuple(followers), publications)
+    return LogicalCluster(given, tuple(followers), publications, tuple(strangers) if all_answer else ())
 
 
 def _read_subscriptions(connection: Connection, slots: list[str]) -> list[_Subscription]:
@@ -92,17 +106,6 @@ def _followers(node: Node, found: list[_Subscription], rows: Mapping[tuple[int, 
         return []
     publications = tuple(sorted({name for one in found for name in one.publications}))
     return [Follower(node, tuple(one.slot for one in found), publications, frozenset(rows))]
-
-
-def _unknown_slots(source: Reached, slots: list[str]) -> SlateError:
-    return SlateError(
-        "cluster-unfit",
-        f"Somebody follows {source.place} by replication slot {', '.join(slots)}, and no node that you named"
-        " subscribes to it.",
-        why="A patch that changes a published table would end that replication.",
-        hint="Name the database that subscribes: --node DSN. Where none does any more, drop the slot:"
-        f" SELECT pg_drop_replication_slot('{slots[0]}').",
-    )
 
 
 def _check_publications(source: Reached, publications: tuple[str, ...]) -> None:

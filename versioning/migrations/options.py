@@ -22,7 +22,10 @@ class StatusOptions:
 
 @dataclass(frozen=True)
 class MigrateOptions:
-    """The options of migrate. accept: patches whose changed files are taken. wait: for another run, in seconds."""
+    """The options of migrate. accept: patches whose changed files are taken. wait: for another run, in seconds.
+
+    ignored_slots: replication slots of others who follow the source, for whom the operator answers.
+    """
 
     folder: Path
     addresses: tuple[Address, ...]
@@ -34,3 +37,4 @@ class MigrateOptions:
     wait: int
     dry_run: bool
     yes: bool
+    ignored_slots: tuple[str, ...] = ()

@@ -18,11 +18,18 @@ class PlainCluster:
     def kind(self) -> str:
         return "one node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
     def std_nodes(self, patch: Patch) -> tuple[Node, ...]:
         return self.nodes[:1]
 
     def apply_std(self, patches: Sequence[Patch], session: Session) -> None:
         apply_in_transaction(self.nodes[0], patches, session)
+
+    def check_direct(self, patches: Sequence[Patch], session: Session) -> None:
+        """Nobody follows."""
 
     def try_std(self, patches: Sequence[Patch], session: Session) -> None:
         """The source is all there is to know."""

@@ -3,7 +3,7 @@
 import getpass
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -36,10 +36,13 @@ class Opened:
 
 
 @contextmanager
-def open_session(addresses: tuple[Address, ...], patience: LockPatience, *, all_nodes: bool) -> Iterator[Opened]:
+def open_session(
+    addresses: tuple[Address, ...], patience: LockPatience, *, all_nodes: bool, ignored: Collection[str] = ()
+) -> Iterator[Opened]:
     """Connects to all nodes.
 
     :param addresses: what the operator named, the source first.
+    :param ignored: replication slots of others who follow the source, for whom the operator answers.
     :param all_nodes: whether a follower that does not answer ends it.
     :raises SlateError: one of the connection codes; same-database, read-only, server-too-old.
     """
@@ -59,7 +62,7 @@ def open_session(addresses: tuple[Address, ...], patience: LockPatience, *, all_
 
         given = [Node(one.place if (one := enter(it)) else _unreached_name(it), it) for it in addresses]
         _refuse_twice([known[it] for it in addresses if it in known])
-        cluster = find_cluster(known[addresses[0]], tuple(given))
+        cluster = find_cluster(known[addresses[0]], tuple(given), ignored)
         work = {node.name: reached for node in cluster.nodes if (reached := enter(node.address))}
         watch = {name: stack.enter_context(_watch(reached)) for name, reached in work.items()}
         fresh = {name: _fresh_text(reached.connection, patience) for name, reached in work.items()}

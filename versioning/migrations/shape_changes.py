@@ -19,11 +19,15 @@ class Order(Enum):
 
 @dataclass(frozen=True)
 class Change:
-    """One change, in words. instead: what to do where no order of the nodes would do."""
+    """One change, in words. instead: what to do where no order of the nodes would do.
+
+    publishes: whether all of it is that a table is published which was not.
+    """
 
     order: Order
     text: str
     instead: str = ""
+    publishes: bool = False
 
 
 _RENAME = "Add the new name in one patch, and drop the old one in a later patch when no client uses it any more."
@@ -46,6 +50,7 @@ def find_changes(before: Shapes, after: Shapes) -> list[Change]:
             Order.NONE,
             f"publishes table {table.name}",
             "Create it with a patch of type direct; add it to the publication, and refresh the subscriptions, by hand.",
+            publishes=True,
         )
         for oid, table in after.items()
         if table.is_published and not (oid in before and before[oid].is_published)

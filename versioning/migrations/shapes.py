@@ -61,6 +61,25 @@ Shapes = dict[int, Table]
 """Tables by their oid."""
 
 
+class Look:
+    """Reads shapes several times in one transaction: tables that were there at first are looked for again.
+
+    publications: None: all that there are.
+    """
+
+    def __init__(self, publications: Sequence[str] | None) -> None:
+        self._publications = publications
+        self._known: list[int] = []
+
+    def __call__(self, connection: Connection) -> Shapes:
+        names = self._publications
+        if names is None:
+            names = [name for (name,) in connection.execute("SELECT pubname FROM pg_publication").fetchall()]
+        shapes = read_shapes(connection, names, self._known)
+        self._known.extend(shapes.keys() - set(self._known))
+        return shapes
+
+
 def read_shapes(connection: Connection, publications: Sequence[str], known: Sequence[int] = ()) -> Shapes:
     """The tables of the publications, and those whose oids are known."""
     parameters = {"publications": list(publications), "known": list(known)}

@@ -36,8 +36,15 @@ class SlonyCluster:
     def kind(self) -> str:
         return f"Slony cluster {self.catalog.name}"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
     def std_nodes(self, patch: Patch) -> tuple[Node, ...]:
         return self.nodes[:1] + self.subscribers
+
+    def check_direct(self, patches: Sequence[Patch], session: Session) -> None:
+        """Only the nodes follow."""
 
     def try_std(self, patches: Sequence[Patch], session: Session) -> None:
         """Tries the patches on the subscribers: one that fails there would end replication."""

@@ -32,7 +32,10 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """All nodes, the source first. uneven: patches that some of their nodes have and others lack."""
+    """All nodes, the source first. notes: what is to be known of the cluster beside them.
+
+    uneven: patches that some of their nodes have and others lack.
+    """
 
     kind: str
     folder: Folder
@@ -40,6 +43,7 @@ class Status:
     drift: tuple[Drift, ...]
     gaps: tuple[Patch, ...]
     uneven: tuple[Patch, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> ExitStatus:
@@ -80,6 +84,7 @@ def find_status(options: StatusOptions) -> Status:
         drift=tuple(find_drift(folder.patches, ledgers)),
         gaps=tuple(one.patch for one in pending if one.is_gap),
         uneven=tuple(uneven),
+        notes=cluster.notes,
     )
 
 
@@ -118,6 +123,7 @@ def as_text(status: Status) -> str:
     pending = {patch.number: patch for node in status.nodes for patch in node.pending}
     lines += [f"pending: {pending[number].label} {pending[number].type}" for number in sorted(pending)]
     lines += [f"left alone: {warning}" for warning in status.folder.warnings]
+    lines += [f"note: {note}" for note in status.notes]
     return "\n".join(lines)
 
 
@@ -146,6 +152,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "not_on_all_nodes": [patch.label for patch in status.uneven],
         "gaps": [patch.label for patch in status.gaps],
         "warnings": list(status.folder.warnings),
+        "notes": list(status.notes),
     }
 
 
