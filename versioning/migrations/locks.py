@@ -75,9 +75,10 @@ def _log_retry(state: RetryCallState, doing: str, node: Node, seen: str) -> None
 
 def _not_had(doing: str, node: Node, session: Session, seen: str, error: Exception) -> SlateError:
     tries = session.patience.tries
+    tried = f"{tries} {'try' if tries == 1 else 'tries'} of {session.patience.timeout} ms"
     return SlateError(
         "lock-not-had",
-        f"No lock was had on {node.name} to {doing}: {tries} tries of {session.patience.timeout} ms.",
+        f"No lock was had on {node.name} to {doing}: {tried}.",
         why=f"In the way: {seen}" if seen else str(error).partition("\n")[0],
         hint="Nothing of it was applied. End what stands in the way, or wait longer: --lock-timeout, --lock-tries.",
     )
