@@ -66,3 +66,16 @@ def test_a_node_that_does_not_answer_is_told_beside_the_others(one_node: Nodes) 
     ended = commands.run(one_node.arguments("migrate", "--yes", *more), one_node.server.environment(), COMMAND)
     assert ended.returncode == ExitStatus.FAILED
     assert f"No PostgreSQL server answers at 127.0.0.1:{port}." in ended.stderr
+
+
+def test_all_nodes_that_do_not_answer_are_told_at_once_and_nothing_is_changed(three_nodes: Nodes) -> None:
+    three_nodes.write(p1_0_0_direct="SELECT 1")
+    port = free_port()
+    more = ["--node", f"127.0.0.1:{port}", "--node", f"user=nobody dbname={three_nodes.names[0]}"]
+    arguments = three_nodes.arguments("migrate", "--yes", *more, "--connect-timeout", "100")
+    ended = commands.run(arguments, three_nodes.server.environment(), COMMAND)
+    assert ended.returncode == ExitStatus.FAILED
+    assert "error: 2 of 5 nodes cannot be used:\n" in ended.stderr
+    assert f"\n  No PostgreSQL server answers at 127.0.0.1:{port}." in ended.stderr
+    assert 'does not accept the password of user "nobody".' in ended.stderr
+    assert three_nodes.ask("SELECT to_regnamespace('slate')") == [(None,)]

@@ -134,9 +134,13 @@ def test_a_lock_that_is_had_at_a_later_try_lets_the_patch_go_on(one_node: Nodes)
 def test_an_index_whose_build_outlives_its_command_is_waited_for_and_not_built_twice(one_node: Nodes) -> None:
     one_node.do("CREATE TABLE t (n int)")
     one_node.write(p1_0_0_concurrent="CREATE INDEX CONCURRENTLY i ON t (n)")
-    with holding(one_node, "INSERT INTO t VALUES (1)"):
+    with holding(one_node, "INSERT INTO t VALUES (1)") as holder:
         with started(one_node) as run:
             pid = pid_of(one_node, "CREATE INDEX CONCURRENTLY")
+            line = read_until(run, " has run for ")
+            assert line.startswith(f"{one_node.place()}: statement 1 of 1 of 1-0-0 has run for ")
+            assert ": waiting for writers before build, " in line
+            assert f", waits for process {holder.info.backend_pid}." in line
             run.send_signal(signal.SIGKILL)
         code, _, log = one_node.migrate("--wait", "1")
         assert code == ExitStatus.FAILED
@@ -155,7 +159,7 @@ def test_ctrl_c_in_a_patch_leaves_nothing_of_it(one_node: Nodes) -> None:
         run.send_signal(signal.SIGINT)
         _, log = run.communicate()
         assert run.returncode == ExitStatus.INTERRUPTED, log
-        assert "Interrupted. What was applied is in the ledgers" in log
+        assert "Interrupted. The ledgers tell how far it got, and the same command goes on there." in log
     assert not one_node.has("t")
     assert one_node.ledger() == []
 
@@ -178,7 +182,9 @@ def test_ctrl_c_while_an_index_is_built_leaves_no_invalid_one(one_node: Nodes) -
         pid_of(one_node, "CREATE INDEX CONCURRENTLY")
         wait_for(lambda: one_node.has("i"), "the index")
         run.send_signal(signal.SIGINT)
-        _, log = run.communicate()
+        told, log = run.communicate()
         assert run.returncode == ExitStatus.INTERRUPTED, log
+        assert told == f"Patch 1-0-0 concurrent:\n  {one_node.place()}: interrupted\n"
         assert not one_node.has("i")
+    assert "half done: 1-0-0 concurrent, 0 of 1 statements\n" in one_node.run("status")[1]
     assert one_node.migrate()[1] == "Applied 1 patch.\n"

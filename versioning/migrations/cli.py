@@ -111,7 +111,7 @@ def migrate_command(values: argparse.Namespace, faults: Faults, log_options: Log
     try:
         return migrate(options)
     except KeyboardInterrupt:
-        _logger.warning("Interrupted. What was applied is in the ledgers; slate-schema status tells how they stand.")
+        _logger.warning("Interrupted. The ledgers tell how far it got, and the same command goes on there.")
         raise
 
 

@@ -21,6 +21,7 @@ from versioning.migrations.patches import Number, Patch
 from versioning.migrations.running import PatchError, run_statement
 from versioning.migrations.sessions import CHECK
 from versioning.migrations.statements import Statement, split
+from versioning.migrations.telling import told_as_it_goes
 
 Truth = Literal["done", "again"]
 
@@ -152,8 +153,11 @@ class _Work:
         # An index of this name that was valid before is not this patch's; the server says so, or passes it over.
         if not (before and before.state == "done"):
             self.note(ledger.mark_text(self._patch, self.done, self._next.text))
+        what = f"{self._node.name}: statement {self.done + 1} of {len(self.statements)} of {self._patch.label}"
+        watch = self._session.watch[self._node.name]
         try:
-            run_statement(self._connection, self._patch, self._next)
+            with told_as_it_goes(what, watch, self._connection.info.backend_pid):
+                run_statement(self._connection, self._patch, self._next)
         except PatchError as failure:
             if not is_lost(failure.error):
                 self._explain(failure)
@@ -171,11 +175,11 @@ class _Work:
             self._connection.execute("SET lock_timeout = '2s'")
             for index in judge(self._connection, self._next).invalid:
                 self._connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}".encode())
-        except psycopg.Error as error:
+            if judge(self._connection, self._next).state == "again":
+                self.note(ledger.unmark_text(self._patch, self.done))
+        except (psycopg.Error, ledger.LedgerMovedError) as error:
             # The mark stays, and the next run names the index.
-            _logger.warning(
-                "%s: the index is left half built: %s", self._node.name, error.diag.message_primary or error
-            )
+            _logger.warning("%s: the index is left half built: %s", self._node.name, str(error).partition("\n")[0])
 
     def _explain(self, failure: PatchError) -> None:
         """Unmarks a statement of which nothing is left; else says what is.

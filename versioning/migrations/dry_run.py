@@ -7,7 +7,7 @@ from init_slate_db.core.console import write_result
 from versioning.migrations.apply import told_errors
 from versioning.migrations.cluster import Cluster, Node, Session
 from versioning.migrations.locks import with_patience
-from versioning.migrations.patches import Patch
+from versioning.migrations.patches import Number, Patch
 from versioning.migrations.plan import Pending
 from versioning.migrations.running import run_patch
 
@@ -31,23 +31,27 @@ def try_out(groups: Groups, cluster: Cluster, session: Session) -> None:
         # What stands behind a concurrent one may need it.
         direct = itertools.takewhile(lambda one: one.patch.type == "direct", planned)
         cluster.check_direct([one.patch for one in direct if cluster.nodes[0] in one.nodes], session)
-    lines = [f"  {one.patch.label} concurrent: not tried" for one in planned if one.patch.type == "concurrent"]
+    runs: dict[Number, list[str]] = {one.patch.number: [] for one in planned}
+    late: dict[Number, list[str]] = {one.patch.number: [] for one in planned}
     for node in cluster.nodes:
         is_source = node == cluster.nodes[0]
         patches: list[Patch] = []
         for one in planned:
             if one.patch.is_std and not is_source:
-                lines += [
-                    f"  {late.patch.label} {late.patch.type}: not tried on {node.name}, it is behind {one.patch.label}"
-                    for late in planned[planned.index(one) + 1 :]
-                    if late.patch.type == "direct" and node in late.nodes
-                ]
+                for behind in planned[planned.index(one) + 1 :]:
+                    if behind.patch.type == "direct" and node in behind.nodes:
+                        late[behind.patch.number].append(f"not tried on {node.name}, it is behind {one.patch.label}")
                 break
             if one.patch.type != "concurrent" and node in one.nodes:
                 patches.append(one.patch)
         _try(node, patches, session, [one.patch for one in planned])
-        lines += [f"  {patch.label} {patch.type}: runs on {node.name}" for patch in patches]
-    write_result("\n".join(["Tried", *lines]))
+        for patch in patches:
+            runs[patch.number].append(node.name)
+    lines = ["Tried"]
+    for patch in (one.patch for one in planned):
+        where = [f"runs on {', '.join(runs[patch.number])}"] if runs[patch.number] else []
+        lines.append(f"  {patch.label} {patch.type}: {'; '.join(where + late[patch.number]) or 'not tried'}")
+    write_result("\n".join(lines))
 
 
 def _try(node: Node, patches: Sequence[Patch], session: Session, planned: Sequence[Patch]) -> None:

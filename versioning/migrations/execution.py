@@ -40,11 +40,15 @@ _TOLD_ONE_BY_ONE = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does. accepted: changed files that are taken; groups: what is applied; left: pending, but not now."""
+    """What a run does. accepted: changed files that are taken; groups: what is applied; left: pending, but not now.
+
+    nodes: how many there are.
+    """
 
     accepted: tuple[Drift, ...]
     groups: tuple[tuple[Pending, ...], ...]
     left: tuple[Pending, ...]
+    nodes: int
 
     @property
     def patches(self) -> list[Patch]:
@@ -62,8 +66,12 @@ class Plan:
                 named = ", ".join(numbers) if len(group) <= _TOLD_ONE_BY_ONE else f"{numbers[0]} to {numbers[-1]}"
                 told.append(f"apply {len(group)} std: {named}; all of them or none")
             else:
-                told += [f"apply {one.patch.label} {one.patch.type} on {_names(one.nodes)}" for one in group]
+                told += [f"apply {one.patch.label} {one.patch.type} on {self._where(one.nodes)}" for one in group]
         return told
+
+    def _where(self, nodes: Sequence[Node]) -> str:
+        is_everywhere = len(nodes) == self.nodes > 1
+        return f"all {self.nodes} nodes" if is_everywhere else _names(nodes)
 
 
 def migrate(options: MigrateOptions) -> ExitStatus:
@@ -129,7 +137,7 @@ def _make_plan(options: MigrateOptions, folder: Folder, cluster: Cluster, ledger
                 "Patch %s is a gap: later ones are applied. --allow-gaps has it applied.",
                 one.patch.label,
             )
-    return Plan(tuple(accepted), groups, left)
+    return Plan(tuple(accepted), groups, left, len(cluster.nodes))
 
 
 def _tell_left(plan: Plan) -> list[str]:
@@ -178,8 +186,9 @@ class _Run:
         for place, node in enumerate(pending.nodes):
             try:
                 self._apply(patch, node)
-            except (SlateError, KeyboardInterrupt):
-                self._tell_nodes(pending, place)
+            except (SlateError, KeyboardInterrupt) as error:
+                ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                self._tell_nodes(pending, place, ended)
                 raise
             _logger.info("Applied %s %s on %s.", patch.label, patch.type, node.name)
 
@@ -192,10 +201,10 @@ class _Run:
         else:
             apply_in_transaction(node, [patch], self._session)
 
-    def _tell_nodes(self, pending: Pending, failed: int) -> None:
-        """Says of every node how it stands, where one of several has failed."""
+    def _tell_nodes(self, pending: Pending, failed: int, ended: str) -> None:
+        """Says of every node how it stands, where one of several has failed. ended: how that one did."""
         states = {node.name: "applied" for node in nodes_of(pending.patch, self._cluster)}
-        states |= {node.name: "failed" for node in pending.nodes[failed : failed + 1]}
+        states |= {node.name: ended for node in pending.nodes[failed : failed + 1]}
         states |= {node.name: "not begun" for node in pending.nodes[failed + 1 :]}
         lines = [f"  {name}: {state}" for name, state in states.items()]
         write_result("\n".join([f"Patch {pending.patch.label} {pending.patch.type}:", *lines]))

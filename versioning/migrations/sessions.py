@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from init_slate_db.core.addresses import Address, Reached, reach
-from init_slate_db.core.connection import Connection, connect_now, server_errors
+from init_slate_db.core.connection import Connection, connect, connect_now, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
 from versioning import PROGRAM
@@ -52,23 +52,41 @@ def open_session(
 
         def enter(address: Address) -> Reached | None:
             if address not in known and address not in refused:
+                # Where one has failed, the others are asked to be told as well, and not waited for.
+                connecting = connect_now if refused and all_nodes else connect
                 try:
-                    known[address] = _check(reach(address, PROGRAM), stack)
+                    known[address] = _check(reach(address, PROGRAM, connecting), stack)
                 except SlateError as error:
-                    if all_nodes or address == addresses[0]:
-                        raise
                     refused[address] = error
             return known.get(address)
 
+        def require() -> None:
+            if refused and (all_nodes or addresses[0] in refused):
+                raise _unreached(list(refused.values()), len(known) + len(refused))
+
         given = [Node(one.place if (one := enter(it)) else _unreached_name(it), it) for it in addresses]
+        require()
         _refuse_twice([known[it] for it in addresses if it in known])
         cluster = find_cluster(known[addresses[0]], tuple(given), ignored)
         work = {node.name: reached for node in cluster.nodes if (reached := enter(node.address))}
+        require()
         watch = {name: stack.enter_context(_watch(reached)) for name, reached in work.items()}
         fresh = {name: _fresh_text(reached.connection, patience) for name, reached in work.items()}
         source = work[cluster.nodes[0].name].connection
         session = Session(work, watch, fresh, _origin(source), patience)
         yield Opened(cluster, session, {n.name: refused[n.address] for n in cluster.nodes if n.address in refused})
+
+
+def _unreached(errors: list[SlateError], count: int) -> SlateError:
+    """What to tell where nodes do not answer, of count that there are."""
+    if len(errors) == 1:
+        return errors[0]
+    told = [f"{error.what} {error.why.partition(chr(10))[0]}".strip() for error in errors]
+    return SlateError(
+        errors[0].code,
+        f"{len(errors)} of {count} nodes cannot be used:\n  " + "\n  ".join(told),
+        hint="Nothing was changed.",
+    )
 
 
 def _check(reached: Reached, stack: ExitStack) -> Reached:

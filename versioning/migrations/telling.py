@@ -1,0 +1,53 @@
+"""Tells, while a statement runs for long outside a transaction, that it does, and how far an index is."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from init_slate_db.core.connection import Connection
+from init_slate_db.core.progress import LINE_INTERVAL
+
+_logger = logging.getLogger(__name__)
+
+# Of what runs for hours, a line a minute is enough, in seconds.
+_LONGEST_INTERVAL = 60.0
+_PROGRESS = """
+SELECT p.phase || coalesce(format(', %%s %%%% of the blocks', 100 * p.blocks_done / nullif(p.blocks_total, 0)), '')
+       || coalesce(format(', waits for process %%s', nullif(p.current_locker_pid, 0)), '')
+FROM pg_stat_progress_create_index AS p WHERE p.pid = %s
+"""
+
+
+@contextmanager
+def told_as_it_goes(what: str, watch: Connection, pid: int) -> Iterator[None]:
+    """Logs a line every now and then while the block runs.
+
+    :param what: what runs, and where, in words.
+    :param watch: a connection that is free meanwhile.
+    :param pid: the server process that runs it.
+    """
+    ended = threading.Event()
+    thread = threading.Thread(target=_tell, args=(what, watch, pid, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _tell(what: str, watch: Connection, pid: int, ended: threading.Event) -> None:
+    begin = time.monotonic()
+    interval = LINE_INTERVAL
+    while not ended.wait(interval):
+        try:
+            row = watch.execute(_PROGRESS, (pid,)).fetchone()
+        except psycopg.Error:
+            # The statement goes on without it.
+            return
+        _logger.info("%s has run for %.0f s%s.", what, time.monotonic() - begin, f": {row[0]}" if row else "")
+        interval = min(2 * interval, _LONGEST_INTERVAL)
