@@ -16,7 +16,10 @@ _logger = logging.getLogger(__name__)
 # Of what runs for hours, a line a minute is enough, in seconds.
 _LONGEST_INTERVAL = 60.0
 _PROGRESS = """
-SELECT p.phase || coalesce(format(', %%s %%%% of the blocks', 100 * p.blocks_done / nullif(p.blocks_total, 0)), '')
+SELECT p.phase
+       -- While it waits, these are still those of the phase before.
+       || coalesce(CASE WHEN p.phase NOT LIKE 'waiting%%' THEN
+                     format(', %%s %%%% of the blocks', 100 * p.blocks_done / nullif(p.blocks_total, 0)) END, '')
        || coalesce(format(', waits for process %%s', nullif(p.current_locker_pid, 0)), '')
 FROM pg_stat_progress_create_index AS p WHERE p.pid = %s
 """

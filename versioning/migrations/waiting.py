@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 _logger = logging.getLogger(__name__)
 
-# How long, in seconds, a follower may make no step before it is given up, and how long nothing may serve it.
+# How long, in seconds, a follower may make no step before it is given up, and how long nothing may serve it. A slon
+# that had lost its server was back 8 s after that server was.
 STANDSTILL = 60
-UNSERVED = 10
+UNSERVED = 15
 _INTERVAL = 0.1
 
 
