@@ -1,6 +1,6 @@
 """``slate-schema migrate`` on a source that two nodes subscribe to: it is killed, or one of the servers is.
 
-At 2 moments a version; SLATE_ALL_MOMENTS: at 50, which takes ten minutes.
+At 2 moments a version; SLATE_ALL_MOMENTS: at 50, which takes a quarter of an hour.
 """
 
 import random

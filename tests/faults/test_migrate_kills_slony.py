@@ -1,6 +1,6 @@
 """``slate-schema migrate`` on the source of a Slony cluster of two nodes: it is killed, or one of the servers is.
 
-At 2 moments; SLATE_ALL_MOMENTS: at 50, which takes ten minutes.
+At 2 moments; SLATE_ALL_MOMENTS: at 50, which takes five minutes.
 """
 
 import random
