@@ -1,5 +1,6 @@
 """What slate-recover decides from the facts alone: whether it may go into what there is, how, and from which backup."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -537,9 +538,15 @@ def test_nothing_goes_on_without_consent(
     ],
 )
 def test_a_plan_is_a_dry_runs_result_or_a_questions_beginning_or_log(
-    consent: Consent, stream: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    consent: Consent,
+    stream: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with caplog.at_level("INFO"):
+    # A command that ran in this process before has taken the log for itself.
+    monkeypatch.setattr(logging.getLogger("init_slate_db"), "propagate", True)
+    with caplog.at_level("INFO", "init_slate_db"):
         consent.tell_plan(["x"])
     out, err = capsys.readouterr()
     assert out == ("Plan\n  1  x\n" if stream == "out" else "")
