@@ -13,6 +13,8 @@ _VARYING = (
     (re.compile(r"[\d,.]+ s\b"), "SECONDS s"),
     (re.compile(r"(session|PID|kill -INT) \d+"), r"\1 PID"),
     (re.compile(r"\d[\d,]* events/s"), "RATE events/s"),
+    # Of a snapshot's contents, which are another in every version of the product.
+    (re.compile(r"(revision,? )[0-9a-f]{12}"), r"\1REVISION"),
     (re.compile(r"(127\.0\.0\.1:|port )\d{2,}"), r"\1PORT"),
     (re.compile(r"^PostgreSQL \S+.*|PostgreSQL [\d.]+( \([^)]*\))?", re.MULTILINE), "POSTGRESQL"),
     # The widths of columns follow from all these.

@@ -11,7 +11,7 @@ import pytest
 
 from tests import shells
 from tests.recovery import ONE_DIRECTION
-from tests.releases import Project
+from tests.releases import Project, drop_roles
 from tests.servers import Server
 from tests.shells import offers, values
 
@@ -140,11 +140,15 @@ def test_releases_are_offered_newest_first_and_in_full_where_several_have_the_ve
 @ONE_DIRECTION
 def test_restore_offers_what_was_retired(typing: Typing) -> None:
     project = Project(typing.server, typing.name, typing.folder / "50_proj_api")
-    for version in ("1.0.0", "1.1.0"):
-        project.create(version, files=API)
-    project.done("retire", "1.0.0", "--calls-not-counted", "--yes")
-    assert typing.offers("bash", "slate-schema release restore ") == ["1.0.0"]
-    assert typing.offers("bash", "slate-schema release activate ") == ["1.1.0"]
+    try:
+        for version in ("1.0.0", "1.1.0"):
+            project.create(version, files=API)
+        project.done("retire", "1.0.0", "--calls-not-counted", "--yes")
+        assert typing.offers("bash", "slate-schema release restore ") == ["1.0.0"]
+        assert typing.offers("bash", "slate-schema release activate ") == ["1.1.0"]
+    finally:
+        typing.server.drop(typing.name)
+        drop_roles(typing.server)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
