@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.console import configure_logging, write_result
+from init_slate_db.core import program
+from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
-from init_slate_db.core.options import Faults, OptionParser
-from init_slate_db.core.program import run
+from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from init_slate_db.core.sql_files import TableType
 from init_slate_db.options import PROGRAM, Options
 
@@ -103,14 +103,10 @@ def read_options(values: argparse.Namespace, faults: Faults) -> Options:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    faults = Faults()
-    values = build_parser().parse(arguments, faults)
-    log_options = shared.read_log_options(values, faults)
-    configure_logging(log_options)
-    return run(lambda: _command(values, faults), log_options)
+    return program.main(build_parser, _command, arguments)
 
 
-def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
+def _command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
     options = read_options(values, faults)
     faults.raise_any(PROGRAM)
     if options.sql:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from init_slate_db.core import options as shared
+from init_slate_db.core import program
 from init_slate_db.core.addresses import Address, address_of, read_address
 from init_slate_db.core.consent import Consent
-from init_slate_db.core.console import configure_logging, write_result
+from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.findings import raise_any
-from init_slate_db.core.options import ConnectionOptions, Faults, OptionParser
-from init_slate_db.core.program import run
+from init_slate_db.core.options import ConnectionOptions, Faults, LogOptions, OptionParser
 from recovery.completion import BACKUP_DATABASES
 from recovery.options import METHODS, PROGRAM, BackupAddress, Method, Options
 
@@ -101,11 +101,7 @@ def build_parser() -> OptionParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    faults = Faults()
-    values = build_parser().parse(arguments, faults)
-    log_options = shared.read_log_options(values, faults)
-    configure_logging(log_options)
-    return run(lambda: _command(values, faults), log_options)
+    return program.main(build_parser, _command, arguments)
 
 
 def read_options(values: argparse.Namespace, faults: Faults) -> Options:
@@ -207,7 +203,7 @@ def _read_report(value: Any, faults: Faults) -> Path | None:
     return path
 
 
-def _command(values: argparse.Namespace, faults: Faults) -> ExitStatus:
+def _command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
     options = read_options(values, faults)
     faults.raise_any(PROGRAM)
     from recovery.execution import Recovery

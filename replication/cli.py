@@ -8,7 +8,7 @@ from init_slate_db.core.addresses import DEFAULT_DATABASE
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.findings import sentence
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
-from init_slate_db.core.verbs import Program, Verb
+from init_slate_db.core.verbs import Program, Verb, verb_parser
 from replication.options import (
     PROGRAM,
     SIDES,
@@ -66,9 +66,7 @@ def build_program() -> Program:
 
 
 def _parser(verb: str, usage: str, *examples: str) -> OptionParser:
-    summary = _VERB_SUMMARIES[verb]
-    lines = "\n".join(f"  {PROGRAM} {verb} {example}" for example in examples)
-    return OptionParser(f"{PROGRAM} {verb}", usage, sentence(summary), lines)
+    return verb_parser(PROGRAM, verb, usage, sentence(_VERB_SUMMARIES[verb]), *examples)
 
 
 def _add_addresses(parser: OptionParser, *names: str) -> argparse._ArgumentGroup:

@@ -1,17 +1,34 @@
 """The frame around a command: signals, errors and the exit status."""
 
+import argparse
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from init_slate_db.core.console import log_error
+from init_slate_db.core.console import configure_logging, log_error
 from init_slate_db.core.errors import ExitStatus, SlateError
-from init_slate_db.core.options import LogOptions
+from init_slate_db.core.options import Faults, LogOptions, OptionParser, read_log_options
 
 _logger = logging.getLogger(__name__)
+
+
+def main(
+    build_parser: Callable[[], OptionParser],
+    command: Callable[[argparse.Namespace, Faults, LogOptions], ExitStatus],
+    arguments: Sequence[str],
+) -> ExitStatus:
+    """Parses the arguments, sets up the log and runs a command.
+
+    :param command: gets the parsed values, and the faults found so far.
+    """
+    faults = Faults()
+    values = build_parser().parse(arguments, faults)
+    log_options = read_log_options(values, faults)
+    configure_logging(log_options)
+    return run(lambda: command(values, faults, log_options), log_options)
 
 
 def run(command: Callable[[], ExitStatus], options: LogOptions) -> ExitStatus:

@@ -10,7 +10,17 @@ from init_slate_db.core import options as shared
 from init_slate_db.core.console import configure_logging
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import MISSING, Faults, LogOptions, OptionParser
-from init_slate_db.core.program import run
+from init_slate_db.core.program import main, run
+
+
+def verb_parser(program: str, verb: str, usage: str, description: str, *examples: str) -> OptionParser:
+    """A parser for the verb, without options so far.
+
+    :param usage: the words behind the verb.
+    :param examples: the same.
+    """
+    lines = "\n".join(f"  {program} {verb} {example}".rstrip() for example in examples)
+    return OptionParser(f"{program} {verb}", usage, description, lines)
 
 
 @dataclass(frozen=True)
@@ -38,11 +48,7 @@ class Verb:
 
     def main(self, arguments: Sequence[str]) -> int:
         """Runs the verb with the other arguments and returns its exit status."""
-        faults = Faults()
-        values = self.build_parser().parse(arguments, faults)
-        log_options = shared.read_log_options(values, faults)
-        configure_logging(log_options)
-        return run(lambda: self.command(values, faults, log_options), log_options)
+        return main(self.build_parser, self.command, arguments)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import cast
 
 from init_slate_db.core import options as shared
+from init_slate_db.core import program
 from init_slate_db.core.addresses import DEFAULT_DATABASE, Address, read_address
-from init_slate_db.core.console import configure_logging, write_result
+from init_slate_db.core.console import write_result
 from init_slate_db.core.digests.settings import LARGEST_ID, PRECISIONS, Precision, Settings
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import ConnectionOptions, Faults, LogOptions, OptionParser
-from init_slate_db.core.program import run
 from recovery.diff.options import PROGRAM, Options
 from recovery.diff.result import Comparison
 
@@ -110,11 +110,7 @@ def _read_settings(values: argparse.Namespace, faults: Faults) -> Settings:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    faults = Faults()
-    values = build_parser().parse(arguments, faults)
-    log_options = shared.read_log_options(values, faults)
-    configure_logging(log_options)
-    return run(lambda: _command(values, faults, log_options), log_options)
+    return program.main(build_parser, _command, arguments)
 
 
 def _command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:

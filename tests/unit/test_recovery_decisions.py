@@ -545,7 +545,9 @@ def test_a_plan_is_a_dry_runs_result_or_a_questions_beginning_or_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A command that ran in this process before has taken the log for itself.
-    monkeypatch.setattr(logging.getLogger("init_slate_db"), "propagate", True)
+    logger = logging.getLogger("init_slate_db")
+    monkeypatch.setattr(logger, "propagate", True)
+    monkeypatch.setattr(logger, "handlers", [])
     with caplog.at_level("INFO", "init_slate_db"):
         consent.tell_plan(["x"])
     out, err = capsys.readouterr()

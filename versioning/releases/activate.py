@@ -11,6 +11,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import MISSING, Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, activation, ledger, paths, shadows
 from versioning.releases import options as own
 from versioning.releases.activation import Activation
@@ -30,7 +31,8 @@ class Options:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "activate",
         "V [--role R | --database] [options]",
         "Puts version V into the search_path that new sessions of a role, or of the whole database, begin with: in the"
@@ -49,7 +51,8 @@ def build_parser() -> OptionParser:
 
 
 def build_rollback_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "rollback",
         "[--role R | --database] [options]",
         "Sets the search_path from before the last activation again, for a role or for the whole database. Each"

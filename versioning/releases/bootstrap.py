@@ -13,6 +13,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, dependents, landing, template
 from versioning.releases import options as own
 from versioning.releases.execution import run_script, take_turn
@@ -42,7 +43,8 @@ class Options:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "bootstrap",
         "FOLDER [options]",
         "For development: drops the schema of the API in FOLDER, without a version, and makes it again from the files"

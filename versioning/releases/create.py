@@ -12,6 +12,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.findings import Finding, objection, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, bodies, calls, landing, ledger, template
 from versioning.releases import options as own
 from versioning.releases.execution import run_script, take_turn
@@ -34,7 +35,8 @@ class Options:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "create",
         "FOLDER --version X.Y.Z [options]",
         "Creates version X.Y.Z of the API in FOLDER: every file in the order of its number, with the schema's name"

@@ -9,6 +9,7 @@ from init_slate_db.core import options as shared
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, contents, ledger
 from versioning.releases import options as own
 from versioning.releases.comparison import Difference, compare
@@ -27,7 +28,8 @@ class Options:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "diff",
         "V1 V2 [options]",
         "Tells which functions and types were added, removed or changed from version V1 to V2, and which changes break"

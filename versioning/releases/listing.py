@@ -16,6 +16,7 @@ from init_slate_db.core.connection import Connection
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, calls, ledger, paths
 from versioning.releases import options as own
 from versioning.releases.calls import Usage
@@ -78,7 +79,8 @@ class _Entry:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "list",
         "[options]",
         "Tells the releases: when they were created from what, who may call them, and whether anybody does. Notes in"

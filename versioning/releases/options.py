@@ -42,15 +42,6 @@ class Agreement:
         return Consent(self.yes, target.address.connection.interactive, self.dry_run)
 
 
-def build_parser(verb: str, usage: str, description: str, *examples: str) -> OptionParser:
-    """A parser for the verb, without options so far.
-
-    :param examples: the words behind the verb.
-    """
-    lines = "\n".join(f"  {NAME} {verb} {example}".rstrip() for example in examples)
-    return OptionParser(f"{NAME} {verb}", usage, description, lines)
-
-
 def add_target_options(
     parser: OptionParser, schema: str, *, has_version: bool = True, repeats_database: bool = False
 ) -> None:

@@ -9,6 +9,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, archive, calls, landing, ledger, paths
 from versioning.releases import options as own
 from versioning.releases.completion import RETIRED
@@ -26,7 +27,8 @@ class Options:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "restore",
         "V [options]",
         "Makes the schema of a retired version again, as it was. One transaction: all of it, or nothing.",

@@ -11,6 +11,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, archive, calls, dependents, ledger
 from versioning.releases import options as own
 from versioning.releases.execution import reset, take_turn
@@ -38,7 +39,8 @@ class Options:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "retire",
         "V [options]",
         "Drops the schema of version V, once nothing depends on it and nothing called it for a while. What brings it"

@@ -12,6 +12,7 @@ from init_slate_db.core.connection import Connection
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, ledger
 from versioning.releases import options as own
 from versioning.releases.execution import read_as_here, run_step
@@ -39,7 +40,8 @@ class Options:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        NAME,
         "test",
         "V FOLDER [options]",
         "Runs the files of SQL in FOLDER against version V, each in a transaction of its own that is rolled back. A"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import DiffOptions
@@ -24,7 +25,8 @@ from versioning.snapshots.store import Change, Command, opened, read_changes, re
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        PROGRAM,
         "diff",
         "N [M] [options]",
         "Tells what has changed from snapshot N to the live state, or to snapshot M, and the exact commands that lead"

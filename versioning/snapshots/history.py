@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import Options
@@ -16,7 +17,8 @@ from versioning.snapshots.store import Snapshot, opened, read_changes, read_snap
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        PROGRAM,
         "history",
         "[options]",
         "Tells the snapshots of a database, oldest first, and whether the live state is that of the last one (*)."

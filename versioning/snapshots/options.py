@@ -70,15 +70,6 @@ class PruneOptions(Options):
     dry_run: bool
 
 
-def build_parser(verb: str, usage: str, description: str, *examples: str) -> OptionParser:
-    """A parser for the verb, without options so far.
-
-    :param examples: the words behind the verb.
-    """
-    lines = "\n".join(f"  {PROGRAM} {verb} {example}" for example in examples)
-    return OptionParser(f"{PROGRAM} {verb}", usage, description, lines)
-
-
 def add_target_options(parser: OptionParser) -> None:
     """Adds where the database is, how the result is told, and the options of all commands."""
     group = parser.add_argument_group("Where, and how to tell")

@@ -11,6 +11,7 @@ from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import PruneOptions
@@ -29,7 +30,8 @@ _Prunable = tuple[int, str, str]
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        PROGRAM,
         "prune",
         "--keep N | --older-than AGE [options]",
         "Removes old snapshots, and what no other one holds; never the last one. With both options a snapshot goes"

@@ -14,6 +14,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.findings import Finding
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.execution import Done, go_back
@@ -48,7 +49,8 @@ class _Survey:
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        PROGRAM,
         "rollback",
         "N [options]",
         "Goes back to snapshot N without touching data: all of it, in one transaction, or nothing. What is live before"

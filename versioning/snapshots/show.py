@@ -8,6 +8,7 @@ from itertools import groupby
 from init_slate_db.core import options as shared
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import ShowOptions
@@ -16,7 +17,8 @@ from versioning.snapshots.store import Object, Snapshot, opened, read_objects, r
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        PROGRAM,
         "show",
         "N [--object TEXT] [options]",
         "Tells the objects of snapshot N by kind and name, or some of them in full. Only reads.",

@@ -9,6 +9,7 @@ from init_slate_db.core.addresses import Reached
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
+from init_slate_db.core.verbs import verb_parser
 from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import TakeOptions
@@ -20,7 +21,8 @@ _logger = logging.getLogger(__name__)
 
 
 def build_parser() -> OptionParser:
-    parser = own.build_parser(
+    parser = verb_parser(
+        PROGRAM,
         "snapshot",
         "[--note TEXT] [options]",
         "Takes a snapshot of everything that is not data. Where nothing has changed since the last one, nothing is"
