@@ -19,7 +19,7 @@ SELECT current_user AS role, pg_is_in_recovery() AS in_recovery, current_setting
        current_setting('max_replication_slots')::integer
        - (SELECT count(*) FROM pg_replication_slots)::integer AS free_slots,
        current_setting('max_wal_senders')::integer
-       - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender')::integer AS free_senders,
+       - (SELECT count(*) FROM pg_stat_replication)::integer AS free_senders,
        (SELECT r.rolsuper OR r.rolreplication FROM pg_roles AS r WHERE r.rolname = current_user) AS may_replicate,
        (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c
         WHERE c.oid = 'public.events'::regclass) AS owns_events,

@@ -1,8 +1,10 @@
 """slate-replicate add names everything that a server lacks for replication, at once, with what to do."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from init_slate_db.core.errors import ExitStatus
@@ -53,3 +55,19 @@ def test_a_destination_without_workers_cannot_follow(unready: Server, backup_ser
         assert ended.returncode == ExitStatus.REFUSED
         assert "its max_logical_replication_workers is 0" in ended.stderr
         assert pair.traces() == []
+
+
+def test_a_role_that_sees_no_others_sessions_is_told_too_that_no_walsender_is_free(
+    server: Server, backup_server: Server, server_directory: Path, name: str
+) -> None:
+    settings = "wal_level = logical\nmax_wal_senders = 1\n"
+    busy = servers.start(server_directory / "busy", server.version, settings)
+    try:
+        with open_pair(busy, backup_server, name) as pair:
+            with busy.connect() as connection:
+                connection.execute("CREATE ROLE stranger LOGIN REPLICATION PASSWORD 'x'")
+            with closing(psycopg.connect(pair.source_address(replication="database"), autocommit=True)):
+                ended = pair.run("add", "--dry-run", source=pair.source_address(user="stranger", password="x"))
+        assert "it has no walsender free" in ended.stdout + ended.stderr
+    finally:
+        busy.cluster.stop("immediate")
