@@ -2,19 +2,20 @@
 
 import threading
 from contextlib import suppress
+from functools import partial
 
 import psycopg
 from psycopg import errors, sql
 
 from init_slate_db.core.connection import Connection, connect, server_errors
 from init_slate_db.core.errors import SlateError
+from init_slate_db.core.parallel import beside
+from recovery.sessions import is_of
 from recovery.target import Target
 
-# Of sessions that this role may end, but not look into, the kind is hidden.
-_SESSIONS = """
+_SESSIONS = f"""
 SELECT a.pid FROM pg_stat_activity AS a
-WHERE a.datid = %s AND a.pid <> pg_backend_pid()
-  AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
+WHERE a.datid = %s AND a.pid <> pg_backend_pid() AND {is_of(("client backend", "walsender"))}
 """
 _END_SESSION = "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a WHERE a.datid = %s AND a.pid = %s"
 _SLOTS = "SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT temporary ORDER BY slot_name"
@@ -33,16 +34,12 @@ def set_aside(target: Target, new_name: str) -> None:
     if target.database:
         target.database.connection.close()
     server = target.server.connection
-    done = threading.Event()
-    with connect(target.server.parameters, target.server.options) as helper:
-        ender = threading.Thread(target=_end_sessions, args=(helper, target.oid, done), daemon=True)
-        ender.start()
-        try:
-            with server_errors("set the database aside"):
-                _rename(server, target, new_name)
-        finally:
-            done.set()
-            ender.join()
+    with (
+        connect(target.server.parameters, target.server.options) as helper,
+        beside(partial(_end_sessions, helper, target.oid)),
+        server_errors("set the database aside"),
+    ):
+        _rename(server, target, new_name)
 
 
 def notes_on_slots(target: Target, aside: str) -> list[str]:

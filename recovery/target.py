@@ -12,6 +12,7 @@ from init_slate_db.core.connection import Connection, connect, connect_first, pi
 from init_slate_db.core.conninfo import Parameters, describe
 from init_slate_db.core.errors import SlateError
 from recovery.options import PROGRAM
+from recovery.sessions import NAME, is_of
 
 # Held on the database while a recovery works on it: by its own number, slate's name in ASCII.
 RUN_LOCK = 0x736C617465
@@ -41,13 +42,10 @@ _IS_SOURCE = """
 SELECT to_regclass('public.events') IS NOT NULL, to_regclass('public.id') IS NOT NULL,
        to_regprocedure('slate.finish_recovery()') IS NOT NULL
 """
-_SESSIONS = """
-SELECT a.pid, coalesce(a.usename, '?') || coalesce(' at ' || host(a.client_addr), ' on the socket')
-       || coalesce(' (' || nullif(a.application_name, '') || ')', '')
+_SESSIONS = f"""
+SELECT a.pid, {NAME}
 FROM pg_stat_activity AS a
-WHERE a.datname = %(name)s AND a.pid <> pg_backend_pid()
-  -- Of sessions that this role may not look into, the kind is hidden.
-  AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
+WHERE a.datname = %(name)s AND a.pid <> pg_backend_pid() AND {is_of(("client backend", "walsender"))}
 ORDER BY a.backend_start
 """
 

@@ -1,12 +1,12 @@
-"""Work on several connections at once, which ends together."""
+"""Work on several connections at once, which ends together, and work beside other work."""
 
 import os
 import queue
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from psycopg import Error
@@ -69,6 +69,23 @@ def in_parallel(
     finally:
         for thread in threads:
             thread.join()
+
+
+@contextmanager
+def beside(work: Callable[[threading.Event], None], patience: float | None = None) -> Iterator[None]:
+    """Has a thread work while the block runs.
+
+    :param work: gets an event that is set when the block ends, and returns then.
+    :param patience: how long, in seconds, it is waited for after that; None: as long as it takes.
+    """
+    ended = threading.Event()
+    thread = threading.Thread(target=work, args=(ended,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(patience)
 
 
 def _cancel(connections: Sequence[Connection]) -> None:

@@ -10,6 +10,7 @@ from init_slate_db.core.errors import SlateError
 from init_slate_db.core.findings import Finding, objections
 from init_slate_db.core.sql_files import SqlObject, read_objects
 from recovery.backup import Backup
+from recovery.sessions import NAME, is_of
 
 _FACTS = """
 SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
@@ -34,14 +35,12 @@ WHERE s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_
                   WHERE r.srsubid = s.oid AND r.srrelid = 'public.events'::regclass))
 ORDER BY s.subname
 """
-# Who holds a lock that writing takes, whose last command stored something, or who hides what it does. Of a session that
-# another role may not look into, the kind is hidden as well; without a role it is PostgreSQL's own.
-_WRITERS = """
-SELECT a.pid, coalesce(a.usename, '?') || coalesce(' at ' || host(a.client_addr), ' on the socket')
-       || coalesce(' (' || nullif(a.application_name, '') || ')', '')
+# Who holds a lock that writing takes, whose last command stored something, or who hides what it does.
+_WRITERS = f"""
+SELECT a.pid, {NAME}
 FROM pg_stat_activity AS a
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.pid <> ALL (%(own)s)
-  AND (a.backend_type = 'client backend' OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
+  AND {is_of(("client backend",))}
   AND (a.query ~* '\\m(insert|copy|merge)\\M' OR a.query = '<insufficient privilege>' OR a.query IS NULL
        OR a.application_name ~* 'replicat'
        OR EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND l.locktype = 'relation'

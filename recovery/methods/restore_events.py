@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -10,6 +11,7 @@ import psycopg
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, connect, server_errors
 from init_slate_db.core.errors import SlateError
+from init_slate_db.core.parallel import beside
 from init_slate_db.core.progress import Progress
 from recovery import way
 from recovery.backup import Backup
@@ -52,15 +54,9 @@ def restore(source: Reached, backup: Backup, progress: Progress) -> int:
 @contextmanager
 def _watched(source: Reached, backup: Backup, progress: Progress) -> Iterator[None]:
     """Tells the progress while the block runs, from a second connection: what the first does is not visible yet."""
-    done = threading.Event()
-    # Joined only when done: a server that hangs must not keep us.
-    watcher = threading.Thread(target=_watch, args=(source, backup, progress, done), daemon=True)
-    watcher.start()
-    try:
+    # A server that hangs must not keep us.
+    with beside(partial(_watch, source, backup, progress), patience=2 * _LOOK_INTERVAL):
         yield
-    finally:
-        done.set()
-        watcher.join(timeout=2 * _LOOK_INTERVAL)
 
 
 def _watch(source: Reached, backup: Backup, progress: Progress, done: threading.Event) -> None:

@@ -37,6 +37,7 @@ _PYTHON = {
         "recover_replace::test_who_may_end_sessions_ends_those_that_it_may_not_look_into "
         "recover_rights::test_a_wrong_password_for_the_source_is_told_as_such",
     "recovery/backup": "backup_facts",
+    "recovery/sessions": "recovery_sessions",
     "recovery/choice": "unit/recovery_decisions",
     "recovery/replacement": "recover_replace",
     "recovery/survey": "unit/recovery_decisions",

@@ -7,7 +7,6 @@ _KNOWN: list[tuple[str, str, str, str]] = [
     ("", "@dataclass(frozen=True)", "", "nobody writes to it; mypy sees to that"),
     ("recovery/choice.py", "elif len(valid) > 1:", "elif len(valid) >= 1:", "one alone has no pair"),
     ("recovery/methods/promote.py", "snapshot.connections(1)", "", "one more connection of our own"),
-    ("recovery/replacement.py", "daemon=True", "", "joined a line later, whatever happens"),
     ("recovery/replacement.py", "message_detail or", "message_detail and", "the error's text has its detail, too"),
     (
         "recovery/replacement.py",
@@ -15,7 +14,6 @@ _KNOWN: list[tuple[str, str, str, str]] = [
         "a.datid = %s OR a.pid <>",
         "the database is asked for again",
     ),
-    ("recovery/replacement.py", "AND (a.backend_type IN", "OR (a.backend_type IN", "the database is asked for again"),
     ("recovery/target.py", "RUN_LOCK = 0x736C617465", "", "any number does that nothing else locks"),
     ("recovery/target.py", "has_events_table: bool = False", "", "given wherever it is looked at"),
     ("recovery/target.py", "events: int = 0", "", "not looked at where there is no source"),

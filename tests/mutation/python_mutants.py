@@ -27,8 +27,8 @@ _OPERATORS = (
         for pair in ("Eq_NotEq", "NotEq_Eq", "Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Is_IsNot", "IsNot_Is")
     ),
 )
-_SQL = re.compile(r"\b(SELECT|UPDATE|INSERT|DELETE|LOCK|ALTER|WHERE)\b")
-_QUOTES = re.compile(r"\"\"\"|'''|\"|'")
+_SQL = re.compile(r"\b(SELECT|UPDATE|INSERT|DELETE|LOCK|ALTER|WHERE|IS)\b")
+_QUOTES = re.compile(r"f?(\"\"\"|'''|\"|')")
 
 
 def of_file(path: str, text: str) -> Iterator[Mutant]:
@@ -84,11 +84,13 @@ def _without_statements(path: str, text: str, tree: ast.Module, lines: list[int]
 def _in_sql(path: str, text: str, tree: ast.Module, lines: list[int]) -> Iterator[Mutant]:
     documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
+        if not isinstance(node, (ast.Constant, ast.JoinedStr)) or id(node) in documented:
+            continue
+        if isinstance(node, ast.JoinedStr) or isinstance(node.value, str):
             start, end = _span(node, lines)
             quotes = _QUOTES.match(text, start)
-            if quotes and _SQL.search(node.value):
-                yield from sql_mutants.of_expressions(path, text, quotes.end(), end - len(quotes[0]))
+            if quotes and _SQL.search(text, start, end):
+                yield from sql_mutants.of_expressions(path, text, quotes.end(), end - len(quotes[1]))
 
 
 def _span(node: ast.stmt | ast.expr, lines: list[int]) -> tuple[int, int]:

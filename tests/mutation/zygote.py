@@ -65,4 +65,5 @@ def _test(arguments: list[str], output: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with suppress(KeyboardInterrupt):
+        main()

@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 
 from init_slate_db.core.connection import Connection
+from init_slate_db.core.parallel import beside
 from init_slate_db.core.progress import LINE_INTERVAL
 
 _logger = logging.getLogger(__name__)
@@ -33,14 +35,8 @@ def told_as_it_goes(what: str, watch: Connection, pid: int) -> Iterator[None]:
     :param watch: a connection that is free meanwhile.
     :param pid: the server process that runs it.
     """
-    ended = threading.Event()
-    thread = threading.Thread(target=_tell, args=(what, watch, pid, ended), daemon=True)
-    thread.start()
-    try:
+    with beside(partial(_tell, what, watch, pid)):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _tell(what: str, watch: Connection, pid: int, ended: threading.Event) -> None:

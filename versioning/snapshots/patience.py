@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar, cast
 
 import psycopg
@@ -12,6 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, connect_now
 from init_slate_db.core.errors import SlateError
+from init_slate_db.core.parallel import beside
 
 Result = TypeVar("Result")
 
@@ -76,15 +78,9 @@ def _attempt(reached: Reached, work: Callable[[], Result]) -> Result:
 def _watched(reached: Reached) -> Iterator[list[str]]:
     """Has a session of its own look meanwhile for whom the connection waits; yields whom it saw last."""
     seen: list[str] = []
-    ended = threading.Event()
     process = reached.connection.info.backend_pid
-    watcher = threading.Thread(target=_watch, args=(reached, process, seen, ended), daemon=True)
-    watcher.start()
-    try:
+    with beside(partial(_watch, reached, process, seen), patience=_FOR_THE_WATCHER):
         yield seen
-    finally:
-        ended.set()
-        watcher.join(_FOR_THE_WATCHER)
 
 
 def _watch(reached: Reached, process: int, seen: list[str], ended: threading.Event) -> None:
