@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from init_slate_db.core import options as shared
 from init_slate_db.core import program
-from init_slate_db.core.addresses import Address, address_of, read_address
+from init_slate_db.core.addresses import Address, add_database_option, address_of, read_address
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
@@ -66,14 +66,7 @@ def build_parser() -> OptionParser:
         help="the backup as the source's server knows it, where that is another name; for each --from, in order",
     )
     group = parser.add_argument_group("What to recover")
-    value(
-        group,
-        "-d",
-        "--database",
-        metavar="NAME",
-        help="the source to rebuild [PGDATABASE, events]",
-        completions=shared.DATABASES,
-    )
+    add_database_option(group, "the source to rebuild")
     value(
         group,
         "--method",

@@ -4,7 +4,7 @@ import argparse
 from typing import cast
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.addresses import DEFAULT_DATABASE
+from init_slate_db.core.addresses import add_database_option
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.findings import sentence
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
@@ -73,13 +73,7 @@ def _add_addresses(parser: OptionParser, *names: str) -> argparse._ArgumentGroup
     group = parser.add_argument_group("Which databases")
     for name in names:
         group.add_argument(name, metavar=name.upper(), nargs="?", help=ADDRESS)
-    shared.value_option(
-        group,
-        "--database",
-        metavar="NAME",
-        help=f"database, where the address names none (default {DEFAULT_DATABASE}) [PGDATABASE]",
-        completions=shared.DATABASES,
-    )
+    add_database_option(group, "the database, where the address names none")
     return group
 
 

@@ -62,14 +62,22 @@ def default_database() -> str:
     return os.environ.get("PGDATABASE") or DEFAULT_DATABASE
 
 
-def add_database_option(group: argparse._ArgumentGroup, *, repeatable: bool = False) -> None:
+def add_database_option(
+    group: argparse._ArgumentGroup, what: str = "the database", *, repeatable: bool = False
+) -> None:
     """Adds --database, which goes with the connection options.
 
+    :param what: which database it is, for the help.
     :param repeatable: whether it may stand there more than once.
     """
-    help = "the database [PGDATABASE, events]"
     shared.value_option(
-        group, "-d", "--database", metavar="NAME", help=help, repeatable=repeatable, completions=shared.DATABASES
+        group,
+        "-d",
+        "--database",
+        metavar="NAME",
+        help=f"{what} [PGDATABASE, {DEFAULT_DATABASE}]",
+        repeatable=repeatable,
+        completions=shared.DATABASES,
     )
 
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from init_slate_db.core import options as shared
 from init_slate_db.core import program
-from init_slate_db.core.addresses import DEFAULT_DATABASE, Address, read_address
+from init_slate_db.core.addresses import Address, add_database_option, read_address
 from init_slate_db.core.console import write_result
 from init_slate_db.core.digests.settings import LARGEST_ID, PRECISIONS, Precision, Settings
 from init_slate_db.core.errors import ExitStatus
@@ -41,13 +41,7 @@ def build_parser() -> OptionParser:
         group.add_argument(
             name, metavar=name.upper(), nargs="?", help="a host, host:port, socket folder, URI or key=value string"
         )
-    shared.value_option(
-        group,
-        "--database",
-        metavar="NAME",
-        help=f"database, where the address names none (default {DEFAULT_DATABASE}) [PGDATABASE]",
-        completions=shared.DATABASES,
-    )
+    add_database_option(group, "the database, where the address names none")
     shared.value_option(group, "--until-id", metavar="ID", help="compare the events up to this one, inclusive")
     shared.value_option(
         group,

@@ -95,7 +95,7 @@ def test_help_names_every_option_and_exit_status() -> None:
     assert shown.returncode == ExitStatus.DONE
     assert shown.stdout.startswith("usage: slate-diff LEFT RIGHT [options]\n")
     for option in ("--database", "--jobs", "--until-id", "--max-differences", "--timestamp-precision", "--format"):
-        assert f"  {option} " in shown.stdout
+        assert f" {option} " in shown.stdout
     for status in ExitStatus:
         assert f" {status:d}  " in shown.stdout
 
