@@ -1,19 +1,32 @@
 """``python -m manual`` writes the generated pages anew. The one of the databases takes the embedded PostgreSQL."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from init_slate_db.core.embedded import SUPERUSER, Cluster, find_binaries
 from manual.commands import read_commands
 from manual.databases import make_databases
+from manual.man import FOLDER, make_pages
 from manual.options import make_options_page
 from manual.pages import OPTIONS, SQL
 from manual.sql import make_sql_page
 
 
 def main() -> None:
-    OPTIONS.write_text(make_options_page(read_commands()), encoding="utf-8")
+    commands = read_commands()
+    OPTIONS.write_text(make_options_page(commands), encoding="utf-8")
+    _write_man_pages(make_pages(commands))
     SQL.write_text(_make_sql_page(), encoding="utf-8")
+
+
+def _write_man_pages(pages: Mapping[str, str]) -> None:
+    """Writes the pages, and removes those of verbs that are no more."""
+    for path in FOLDER.glob("*.1"):
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        (FOLDER / name).write_text(text, encoding="ascii")
 
 
 def _make_sql_page() -> str:

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-DOCS = Path(__file__).parents[1] / "docs"
+from manual.pages import DOCS
+
 CAST, PICTURE = DOCS / "demo.cast", DOCS / "demo.svg"
 COMMAND = "make demo"
 _WIDTH, _HEIGHT = 100, 32

@@ -1,6 +1,7 @@
 """The commands as their parsers tell them."""
 
 import argparse
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,34 @@ import replication.cli
 import versioning.cli
 from init_slate_db.core.options import OptionParser
 
+_EXAMPLES = re.compile(r"Examples:\n(.*?)\n\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option, or an argument without names.
+
+    names: "-d", "--database"; none for an argument. value: what stands for it in the help, "" where it takes none.
+    """
+
+    names: tuple[str, ...]
+    value: str
+    value_is_optional: bool
+    help: str
+
+
+@dataclass(frozen=True)
+class OptionGroup:
+    """Options that belong together."""
+
+    title: str
+    description: str
+    options: tuple[Option, ...]
+
+    def is_part_of(self, other: "OptionGroup") -> bool:
+        """Whether the other one has the same title, and all of these options."""
+        return self.title == other.title and set(self.options) <= set(other.options)
+
 
 @dataclass(frozen=True)
 class Command:
@@ -19,6 +48,32 @@ class Command:
     name: str
     summary: str
     parser: OptionParser
+
+    @property
+    def usage(self) -> str:
+        """The command line, on as many lines as it takes."""
+        return (self.parser.usage or "") % {"prog": self.parser.prog}
+
+    @property
+    def description(self) -> str:
+        """What it does."""
+        return self.parser.description or ""
+
+    @property
+    def examples(self) -> list[str]:
+        """Command lines, and what is said about them."""
+        found = _EXAMPLES.match(self.parser.epilog or "")
+        return found[1].splitlines() if found else []
+
+    @property
+    def groups(self) -> Iterator[OptionGroup]:
+        """Its options, as the help has them."""
+        formatter = argparse.HelpFormatter(self.parser.prog)
+        for group in self.parser._action_groups:
+            actions = [one for one in group._group_actions if not isinstance(one, argparse._SubParsersAction)]
+            if actions:
+                options = tuple(_read_option(one, formatter) for one in actions)
+                yield OptionGroup(group.title or "", group.description or "", options)
 
     @property
     def verbs(self) -> Iterator["Command"]:
@@ -37,7 +92,7 @@ class Command:
 
 
 def read_commands() -> tuple[Command, ...]:
-    """The five commands."""
+    """The five commands, their options as a user types them."""
     parsers = (
         init_slate_db.cli.build_parser(),
         recovery.cli.build_parser(),
@@ -45,4 +100,12 @@ def read_commands() -> tuple[Command, ...]:
         replication.cli.build_program().build_parser(),
         versioning.cli.COMMAND.build_parser(),
     )
-    return tuple(Command(parser.prog, "", parser) for parser in parsers)
+    commands = tuple(Command(parser.prog, "", parser) for parser in parsers)
+    for command in commands:
+        command.parser.insist_on_values()
+    return commands
+
+
+def _read_option(action: argparse.Action, formatter: argparse.HelpFormatter) -> Option:
+    value = "" if action.option_strings and action.nargs == 0 else str(action.metavar or "")
+    return Option(tuple(action.option_strings), value, action.nargs == "?", formatter._expand_help(action))

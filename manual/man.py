@@ -1,4 +1,4 @@
-"""The man pages, man/*.1, as the parsers tell them. ``python -m manual.man`` writes them."""
+"""The man pages, man/*.1, as the parsers tell them."""
 
 import argparse
 import re
@@ -8,10 +8,9 @@ from pathlib import Path
 
 from init_slate_db import __version__
 from init_slate_db.core.errors import EXIT_STATUS_MEANINGS
-from manual.commands import Command, read_commands
+from manual.commands import Command, Option, OptionGroup
 
 FOLDER = Path(__file__).parents[1] / "man"
-_EXAMPLES = re.compile(r"Examples:\n(.*?)\n\n", re.DOTALL)
 # What a user types as it is, and what stands for something else.
 _TYPED = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 _MEANT = re.compile(r"(?<![\w-])[A-Z][A-Z0-9.:_-]*(?:[.:][A-Z]+)*(?![\w-])")
@@ -36,22 +35,10 @@ def make_pages(commands: Sequence[Command]) -> dict[str, str]:
     """A page for each command and each verb, keyed by the name of its file."""
     pages = {}
     for command in commands:
-        command.parser.insist_on_values()
         for one in command.walk():
             related = _related(one, command, commands)
             pages[f"{_page(one.name)}.1"] = "\n".join(_lines(one, related)) + "\n"
     return pages
-
-
-def write() -> None:
-    """Writes the pages, and removes those of verbs that are no more."""
-    FOLDER.mkdir(exist_ok=True)
-    pages = make_pages(read_commands())
-    for path in FOLDER.glob("*.1"):
-        if path.name not in pages:
-            path.unlink()
-    for name, text in pages.items():
-        (FOLDER / name).write_text(text, encoding="ascii")
 
 
 def _page(name: str) -> str:
@@ -72,13 +59,11 @@ def _related(one: Command, command: Command, commands: Iterable[Command]) -> lis
 
 def _lines(one: Command, related: Sequence[str]) -> Iterator[str]:
     page = _page(one.name)
-    parser = one.parser
-    description = parser.description or ""
-    yield ".\\\" Made by python -m manual.man from the command's own parser."
+    yield ".\\\" Made by python -m manual from the command's own parser."
     yield f'.TH {_escape(page.upper())} 1 "" "init\\-slate\\-db {__version__}" "slate"'
-    yield from (".SH NAME", f"{_escape(page)} \\- {_escape(one.summary or _summary(description))}")
-    yield from (".SH SYNOPSIS", _marked((parser.usage or "") % {"prog": parser.prog}, one.name))
-    yield from (".SH DESCRIPTION", _text(description))
+    yield from (".SH NAME", f"{_escape(page)} \\- {_escape(one.summary or _summary(one.description))}")
+    yield from (".SH SYNOPSIS", _marked(one.usage, one.name))
+    yield from (".SH DESCRIPTION", _text(one.description))
     if verbs := list(one.verbs):
         yield ".SH VERBS"
         for verb in verbs:
@@ -86,13 +71,13 @@ def _lines(one: Command, related: Sequence[str]) -> Iterator[str]:
                 f"\\fB{_escape(verb.name.rpartition(' ')[2])}\\fR", f"{verb.summary}: {_page(verb.name)}(1)"
             )
     yield ".SH OPTIONS"
-    yield from chain.from_iterable(_group(group) for group in parser._action_groups)
+    yield from chain.from_iterable(map(_group, one.groups))
     yield ".SH EXIT STATUS"
     for status, meaning in EXIT_STATUS_MEANINGS.items():
         yield from _item(f"\\fB{status:d}\\fR", meaning)
-    yield from _surroundings(parser)
-    if examples := _EXAMPLES.search(parser.epilog or ""):
-        yield from (".SH EXAMPLES", ".EX", *map(_line, examples[1].splitlines()), ".EE")
+    yield from _surroundings(one.parser)
+    if one.examples:
+        yield from (".SH EXAMPLES", ".EX", *map(_line, one.examples), ".EE")
     yield ".SH SEE ALSO"
     yield from (
         f".BR {_escape(name)} (1){',' if place < len(related) else ''}" for place, name in enumerate(related, 1)
@@ -105,27 +90,19 @@ def _summary(description: str) -> str:
     return f"{first[0].lower()}{first[1:]}"
 
 
-def _group(group: argparse._ArgumentGroup) -> Iterator[str]:
-    actions = [one for one in group._group_actions if not isinstance(one, argparse._SubParsersAction)]
-    if not actions:
-        return
-    yield f".SS {_escape(group.title or '')}"
+def _group(group: OptionGroup) -> Iterator[str]:
+    yield f".SS {_escape(group.title)}"
     if group.description:
         yield _text(group.description)
-    formatter = argparse.HelpFormatter("")
-    for one in actions:
-        yield from _item(_spell(one), formatter._expand_help(one))
+    for one in group.options:
+        yield from _item(_spell(one), one.help)
 
 
-def _spell(action: argparse.Action) -> str:
+def _spell(option: Option) -> str:
     """An option as the user types it, with the name of its value."""
-    value = f"\\fI{_escape(str(action.metavar or ''))}\\fR"
-    if not action.option_strings:
-        return value
-    names = ", ".join(f"\\fB{_escape(name)}\\fR" for name in action.option_strings)
-    if action.nargs == 0:
-        return names
-    return f"{names} [{value}]" if action.nargs == "?" else f"{names} {value}"
+    value = f"\\fI{_escape(option.value)}\\fR" if option.value else ""
+    value = f"[{value}]" if option.names and option.value_is_optional else value
+    return " ".join(filter(None, (", ".join(f"\\fB{_escape(name)}\\fR" for name in option.names), value)))
 
 
 def _surroundings(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -172,7 +149,3 @@ def _escape(text: str, hyphens: bool = True) -> str:
     )
     text = text.replace("-", "\\-") if hyphens else text
     return "".join(one if one.isascii() else f"\\[u{ord(one):04X}]" for one in text)
-
-
-if __name__ == "__main__":
-    write()

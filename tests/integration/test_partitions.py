@@ -106,6 +106,18 @@ def test_notifications_name_the_table_and_no_partition(source: Connection) -> No
     assert heard[1]["truncated"] is True
 
 
+@pytest.mark.parametrize(("more", "truncated"), [(0, False), (1, True)])
+def test_a_notification_of_7999_bytes_is_whole_and_of_a_byte_more_cut_down(
+    source: Connection, more: int, truncated: bool
+) -> None:
+    envelope = '{"table" : "events", "id" : 1, "event" : {"text": ""}}'
+    source.execute("LISTEN eventsinsert")
+    source.execute("SELECT append_events(%s)", (json.dumps([{"text": "x" * (7999 - len(envelope) + more)}]),))
+    (heard,) = source.notifies(timeout=10, stop_after=1)
+    assert ("truncated" in json.loads(heard.payload)) == truncated
+    assert truncated or len(heard.payload) == 7999
+
+
 def test_a_reader_and_a_dump_do_not_hinder_a_new_partition_nor_it_them(
     server: Server, name: str, source: Connection
 ) -> None:

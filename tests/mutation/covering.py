@@ -11,14 +11,15 @@ _FOR_ALL = {
 _SQL = {
     "append_events": "append_events hardening",
     "insert_events check_insert_values refuse_insert_values unescape_literals": "insert_events hardening",
-    "take_ids.partitioned add_partition add_partitions add_next_partitions partition_size":
+    "take_ids.partitioned add_partition add_partitions add_next_partitions partition_size "
+    "notify_event_insert.partitioned":
         "partitions partitions_growing",
     "take_ids transaction_ts is_current_transaction id": "transactions hardening",
     "refuse_without_id": "recovery_functions hardening",
     "filter_sql_command check_sql_command events events.partitioned":
         "compatibility/catalog hardening "
         "partitions::test_no_event_is_changed_through_the_table_or_a_partition",
-    "notify_event_insert notify_event_insert.partitioned truncated_notification notify_insert": "notifications",
+    "notify_event_insert truncated_notification notify_insert": "notifications",
     "set_indexes_aside set_notify_trigger_aside check_restorable": "recovery_functions restore_events",
     "restore_events conninfo connect_backup disconnect_backup survey_backup restore_from load_events":
         "restore_events partitions_recovered::test_restore_events_alone_fills_partitions",

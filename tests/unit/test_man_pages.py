@@ -21,7 +21,7 @@ def pages() -> dict[str, str]:
 
 
 def test_the_pages_are_those_that_the_parsers_make(pages: dict[str, str]) -> None:
-    # To renew them: python -m manual.man
+    # To renew them: python -m manual
     assert {path.name: path.read_text(encoding="ascii") for path in FOLDER.iterdir()} == pages
 
 

@@ -16,7 +16,6 @@ def test_every_option_of_every_verb_stands_there_or_where_it_refers_to() -> None
     page = make_options_page(read_commands())
     for command in read_commands():
         for one in command.walk():
-            one.parser.insist_on_values()
             section = page.partition(f"# {one.name}\n")[2].partition("\n#")[0]
             shared = "".join(
                 page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
