@@ -53,6 +53,11 @@ class Session:
         return self.work[node.name].connection
 
 
+def count(nodes: Sequence[Node]) -> str:
+    """How many they are, in words."""
+    return "one node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+
+
 class Cluster(Protocol):
     """What a source and its followers are, and how a std patch reaches them."""
 

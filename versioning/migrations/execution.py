@@ -30,6 +30,7 @@ from versioning.migrations.plan import (
 from versioning.migrations.sessions import open_session
 from versioning.migrations.statements import find_faults
 from versioning.migrations.syntax import check_syntax
+from versioning.migrations.telling import tell_states
 from versioning.migrations.turn import take_turn, wait_for_orphans
 
 _logger = logging.getLogger(__name__)
@@ -206,5 +207,4 @@ class _Run:
         states = {node.name: "applied" for node in nodes_of(pending.patch, self._cluster)}
         states |= {node.name: ended for node in pending.nodes[failed : failed + 1]}
         states |= {node.name: "not begun" for node in pending.nodes[failed + 1 :]}
-        lines = [f"  {name}: {state}" for name, state in states.items()]
-        write_result("\n".join([f"Patch {pending.patch.label} {pending.patch.type}:", *lines]))
+        tell_states(f"Patch {pending.patch.label} {pending.patch.type}", states)

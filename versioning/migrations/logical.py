@@ -9,11 +9,10 @@ from functools import partial
 import psycopg
 
 from init_slate_db.core.connection import Connection, server_errors
-from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import SlateError
 from versioning.migrations import ledger
 from versioning.migrations.apply import apply_in_transaction, name_patches, told_errors
-from versioning.migrations.cluster import Node, Session
+from versioning.migrations.cluster import Node, Session, count
 from versioning.migrations.judging import judge
 from versioning.migrations.locks import with_patience
 from versioning.migrations.patches import Number, Patch
@@ -22,6 +21,7 @@ from versioning.migrations.running import run_patch
 from versioning.migrations.shape_changes import Order
 from versioning.migrations.shapes import Look, Shapes
 from versioning.migrations.strangers import Stranger, refuse_changes
+from versioning.migrations.telling import tell_states
 from versioning.migrations.waiting import STANDSTILL, Standing, wait_for_arrival
 
 _logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class LogicalCluster:
     @property
     def kind(self) -> str:
         if not self.followers:
-            return "one node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+            return count(self.nodes)
         return f"logical replication to {len(self.followers)} of {len(self.nodes) - 1} nodes"
 
     @property
@@ -139,8 +139,7 @@ class LogicalCluster:
         """Says of every node whether it has the patches, where some have them and others do not."""
         states = {node.name: _state(node, patches, session) for node in (self.nodes[0], *self._reached(session))}
         if "applied" in states.values():
-            lines = [f"  {name}: {state}" for name, state in states.items()]
-            write_result("\n".join([f"{name_patches(patches).capitalize()} std:", *lines]))
+            tell_states(f"{name_patches(patches).capitalize()} std", states)
 
     def _plan(self, patches: Sequence[Patch], session: Session, held: _Held) -> list[Step]:
         """Who is first with which patches; all of them are tried on every node that they go to.

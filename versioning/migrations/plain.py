@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from versioning.migrations.apply import apply_in_transaction
-from versioning.migrations.cluster import Node, Session
+from versioning.migrations.cluster import Node, Session, count
 from versioning.migrations.patches import Patch
 
 
@@ -16,7 +16,7 @@ class PlainCluster:
 
     @property
     def kind(self) -> str:
-        return "one node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+        return count(self.nodes)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,15 +1,16 @@
-"""Tells, while a statement runs for long outside a transaction, that it does, and how far an index is."""
+"""Tells how the nodes stand, and how far a statement is that runs for long outside a transaction."""
 
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
 import psycopg
 
 from init_slate_db.core.connection import Connection
+from init_slate_db.core.console import write_result
 from init_slate_db.core.parallel import beside
 from init_slate_db.core.progress import LINE_INTERVAL
 
@@ -25,6 +26,15 @@ SELECT p.phase
        || coalesce(format(', waits for process %%s', nullif(p.current_locker_pid, 0)), '')
 FROM pg_stat_progress_create_index AS p WHERE p.pid = %s
 """
+
+
+def tell_states(what: str, states: Mapping[str, str]) -> None:
+    """Tells on standard output how each node stands.
+
+    :param what: with what: which patches.
+    :param states: of each node, by its name, in words.
+    """
+    write_result("\n".join([f"{what}:", *(f"  {name}: {state}" for name, state in states.items())]))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple, TypeVar, cast
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random
 
@@ -32,7 +33,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 # Whoever writes to the ledger while we have the turn is what an interrupted run left: a slonik whose command was
 # killed, a transaction of which the server has not noticed yet that its client is gone, a slon that brings a patch.
 _WRITER = """
-SELECT format('process %%s, %%s, at work since %%s', a.pid, coalesce(nullif(a.application_name, ''), '?'),
+SELECT a.pid, format('%%s, at work since %%s', coalesce(nullif(a.application_name, ''), '?'),
               to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'))
 FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.relation = to_regclass(%s) AND l.mode = 'RowExclusiveLock' AND l.granted
@@ -44,6 +45,17 @@ SELECT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = %s AND a.pid <> p
                AND (a.backend_start IS NULL OR a.backend_start = %s) AND a.state IS DISTINCT FROM 'idle')
 """
 _END_HINT = "Run the command again when it has ended, or wait longer: --wait. To end it: SELECT pg_cancel_backend({})."
+InTheWay = TypeVar("InTheWay")
+
+
+class _Writer(NamedTuple):
+    """A server process that writes to the ledger, and in words what it is."""
+
+    pid: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid}, {self.what}"
 
 
 @contextmanager
@@ -89,13 +101,13 @@ def wait_for_orphans(watch: Mapping[str, Connection], ledgers: Mapping[str, Ledg
             raise SlateError(
                 "turn-taken",
                 f"Patches that an interrupted run began are still being applied on {name}.",
-                why=f"{writer.capitalize()}.",
-                hint=_END_HINT.format(writer.split()[1].rstrip(",")),
+                why=f"Process {writer.pid}, {writer.what}.",
+                hint=_END_HINT.format(writer.pid),
             )
 
 
-def _wait(look: Callable[[], str], seconds: float, what: str) -> str:
-    """Looks until nothing is in the way, or the time is over. What is in the way still."""
+def _wait(look: Callable[[], InTheWay], seconds: float, what: str) -> InTheWay:
+    """Looks until nothing is in the way, or the time is over. What is in the way still, if any."""
     attempts = Retrying(
         stop=stop_after_delay(seconds),
         wait=wait_random(0.1, 0.5),
@@ -109,7 +121,7 @@ def _wait(look: Callable[[], str], seconds: float, what: str) -> str:
     try:
         return attempts(look)
     except RetryError as error:
-        return str(error.last_attempt.result())
+        return cast("InTheWay", error.last_attempt.result())
 
 
 def _try(watch: Mapping[str, Connection]) -> str:
@@ -139,7 +151,7 @@ def _orphan(connection: Connection, name: str, row: Row) -> str:
     return f"process {row.begun_pid} on {name}, begun by an interrupted run" if at_work else ""
 
 
-def _find_writer(connection: Connection, name: str) -> str:
+def _find_writer(connection: Connection, name: str) -> _Writer | None:
     with server_errors(f"say who writes to the ledger of {name}"):
         row = connection.execute(_WRITER, (LEDGER,)).fetchone()
-    return row[0] if row else ""
+    return _Writer(*row) if row else None
