@@ -6,7 +6,6 @@ At 2 moments a version; SLATE_ALL_MOMENTS: at 50, which takes a quarter of an ho
 import contextlib
 import random
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +14,15 @@ from typing import Any
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from init_slate_db.core.errors import ExitStatus
 from tests import commands, servers
 from tests.effort import moments
-from tests.faults.migrating import kill_at_a_moment
+from tests.faults.migrating import ARGUMENTS, complete, kill_at_a_moment, measure, write_passfile, write_patches
 from tests.migrations import COMMAND
 from tests.servers import Server
 
 MOMENTS = moments(2, 50)
 PATCHES = 30
-KINDS = ("std", "direct", "concurrent")
+KINDS = ("direct", "concurrent", "std")
 TEXTS = {
     "std": "INSERT INTO runs VALUES ({n}); CREATE TABLE s{n} (n int PRIMARY KEY);",
     "direct": "INSERT INTO runs VALUES ({n}); CREATE TABLE d{n} AS SELECT g AS n FROM generate_series(1, 20000) AS g;"
@@ -56,10 +54,9 @@ class Field:
 
     def start(self) -> "subprocess.Popen[str]":
         words = [word for node in self.nodes for word in ("--node", make_conninfo(**node))]
-        arguments = ["migrate", str(self.folder), "--all", "--yes", "--repair", *words, "--connect-timeout", "2000"]
         environment = self.servers[0].environment(PGPASSFILE=str(self.passfile))
         del environment["PGPASSWORD"]
-        return commands.start(arguments, environment, COMMAND)
+        return commands.start(["migrate", str(self.folder), *ARGUMENTS, *words], environment, COMMAND)
 
     def ask(self, number: int, query: str) -> Any:
         with self.servers[number // 2].connect(self.nodes[number]["dbname"]) as connection:
@@ -79,10 +76,7 @@ def field(
     """Servers of its own, since they are killed."""
     version = request.param
     folder = tmp_path_factory.mktemp("patches")
-    for n in range(1, PATCHES + 1):
-        kind = KINDS[n % 3]
-        text = TEXTS[kind].format(n=n, before=n - 1)
-        (folder / f"patch-1-0-{n}-{kind}.sql").write_text(text)
+    write_patches(folder, PATCHES, KINDS, TEXTS)
     with contextlib.ExitStack() as stack:
         running = []
         for part in ("a", "b"):
@@ -93,37 +87,24 @@ def field(
         for server, name in ((first, "one"), (first, "two"), (second, "three")):
             with server.connect() as connection:
                 connection.execute(f"CREATE DATABASE {name}".encode())
-        passfile = folder.with_name("pgpass")
-        passfile.write_text("".join(f"*:{server.port}:*:*:{server.password}\n" for server in running))
-        passfile.chmod(0o600)
-        yield measured(Field((first, second), folder, passfile))
-
-
-def measured(field: Field) -> Field:
-    """The field, with the time that a run takes that nothing disturbs."""
-    field.clear()
-    begin = time.monotonic()
-    with field.start() as run:
-        told, log = run.communicate()
-    assert run.returncode == ExitStatus.DONE, told + log
-    assert_complete(field)
-    return replace(field, seconds=time.monotonic() - begin)
+        made = Field((first, second), folder, write_passfile(folder.with_name("pgpass"), running))
+        made = replace(made, seconds=measure(made))
+        assert_complete(made)
+        yield made
 
 
 @pytest.mark.parametrize("seed", range(MOMENTS))
 def test_whatever_is_killed_when_the_next_run_completes_the_nodes(field: Field, seed: int) -> None:
-    chance = random.Random(seed)
     field.clear()
-    kill_at_a_moment(chance, field.start, field.servers, field.seconds, Server.restart)
-    with field.start() as run:
-        told, log = run.communicate()
-    assert run.returncode == ExitStatus.DONE, f"seed {seed}: {told}{log}"
+    kill_at_a_moment(random.Random(seed), field.start, field.servers, field.seconds, Server.restart)
+    complete(field)
     assert_complete(field)
 
 
 def assert_complete(field: Field) -> None:
-    everywhere = [n for n in range(1, PATCHES + 1) if KINDS[n % 3] != "std"]
-    again = [1000 + n for n in everywhere if KINDS[n % 3] == "concurrent"]
+    does = {n: KINDS[(n - 1) % len(KINDS)] for n in range(1, PATCHES + 1)}
+    everywhere = [n for n, kind in does.items() if kind != "std"]
+    again = [1000 + n for n, kind in does.items() if kind == "concurrent"]
     for number in range(3):
         expected = [*(range(1, PATCHES + 1) if number == 0 else everywhere), *again]
         ran = [n for (n,) in field.ask(number, "SELECT n FROM runs ORDER BY n")]

@@ -5,7 +5,6 @@ At 2 moments a version; SLATE_ALL_MOMENTS: at 50, which takes a quarter of an ho
 
 import random
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,10 +14,17 @@ from typing import Any
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from init_slate_db.core.errors import ExitStatus
 from tests import commands, servers
 from tests.effort import moments
-from tests.faults.migrating import kill_at_a_moment, writing
+from tests.faults.migrating import (
+    ARGUMENTS,
+    complete,
+    kill_at_a_moment,
+    measure,
+    write_passfile,
+    write_patches,
+    writing,
+)
 from tests.migrations import COMMAND
 from tests.servers import Server, wait_for
 
@@ -60,8 +66,7 @@ class Field:
         words = [word for number in range(3) for word in ("--node", self.conninfo(number))]
         environment = self.servers[0].environment(PGPASSFILE=str(self.passfile))
         del environment["PGPASSWORD"]
-        arguments = ["migrate", str(self.folder), "--all", "--yes", "--repair", "--connect-timeout", "2000"]
-        return commands.start([*arguments, *words], environment, COMMAND)
+        return commands.start(["migrate", str(self.folder), *ARGUMENTS, *words], environment, COMMAND)
 
     def ask(self, number: int, query: str) -> Any:
         with self.servers[number].connect(NAMES[number]) as connection:
@@ -107,40 +112,16 @@ def field(
     version = request.param
     other = next((one for one in servers.binaries() if one != version), version)
     folder = tmp_path_factory.mktemp("patches")
-    write_patches(folder)
+    write_patches(folder, PATCHES, KINDS, TEXTS, added=4)
     with ExitStack() as stack:
         running = []
         for name, of in zip(NAMES, (version, version, other), strict=True):
             running.append(servers.start(server_directory / f"migrate-logical-{version}-{name}", of, SETTINGS))
             stack.callback(running[-1].cluster.stop, "immediate")
-        passfile = folder.with_name("pgpass-logical")
-        passfile.write_text("".join(f"*:{server.port}:*:*:{server.password}\n" for server in running))
-        passfile.chmod(0o600)
-        yield measured(Field(tuple(running), folder, passfile))
-
-
-def write_patches(folder: Path) -> None:
-    for n in range(1, PATCHES + 1):
-        does = KINDS[(n - 1) % len(KINDS)]
-        kind = does if does in {"direct", "concurrent"} else "std"
-        text = TEXTS[does].format(n=n, before=n - 1, added=n - 4)
-        (folder / f"patch-1-0-{n}-{kind}.sql").write_text(text)
-
-
-def measured(field: Field) -> Field:
-    """The field, with the time that a run takes that nothing disturbs."""
-    field.clear()
-    begin = time.monotonic()
-    complete(field)
-    seconds = time.monotonic() - begin
-    assert_complete(field)
-    return replace(field, seconds=seconds)
-
-
-def complete(field: Field) -> None:
-    with field.start() as run:
-        told, log = run.communicate()
-    assert run.returncode == ExitStatus.DONE, told + log
+        made = Field(tuple(running), folder, write_passfile(folder.with_name("pgpass-logical"), running))
+        made = replace(made, seconds=measure(made))
+        assert_complete(made)
+        yield made
 
 
 @pytest.mark.parametrize("seed", range(MOMENTS))

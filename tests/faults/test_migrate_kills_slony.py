@@ -5,7 +5,6 @@ At 2 moments; SLATE_ALL_MOMENTS: at 50, which takes five minutes.
 
 import random
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from init_slate_db.core.errors import ExitStatus
 from tests import commands, servers
 from tests.conftest import VERSIONS
 from tests.effort import moments
-from tests.faults.migrating import kill_at_a_moment, writing
+from tests.faults.migrating import ARGUMENTS, complete, kill_at_a_moment, measure, write_patches, writing
 from tests.migrations import COMMAND
 from tests.servers import Server, wait_for
 from tests.slony import Node, SlonyCluster, is_installed, slony_cluster
@@ -55,7 +53,7 @@ class Field:
         return [node.server for node in self.slony.nodes]
 
     def start(self) -> "subprocess.Popen[str]":
-        arguments = ["migrate", str(self.folder), "--all", "--yes", "--repair", "--connect-timeout", "2000"]
+        arguments = ["migrate", str(self.folder), *ARGUMENTS]
         return commands.start(
             [*arguments, "--node", self.slony.origin.conninfo], self.slony.environment | {"PGUSER": "postgres"}, COMMAND
         )
@@ -99,10 +97,7 @@ class Field:
 def field(server_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     """Servers of its own, since they are killed."""
     folder = tmp_path_factory.mktemp("patches")
-    for n in range(1, PATCHES + 1):
-        does = KINDS[(n - 1) % len(KINDS)]
-        kind = does if does in {"direct", "concurrent"} else "std"
-        (folder / f"patch-1-0-{n}-{kind}.sql").write_text(TEXTS[does].format(n=n, before=n - 1, added=n - 1))
+    write_patches(folder, PATCHES, KINDS, TEXTS, added=1)
     with ExitStack() as stack:
         nodes = []
         for number in (1, 2):
@@ -115,22 +110,10 @@ def field(server_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> I
                 connection.execute(f"{ITEMS}; CREATE TABLE runs (n integer)".encode())
         directory = tmp_path_factory.mktemp("slony") / "cluster"
         slony = stack.enter_context(slony_cluster(nodes, directory, ["public.items"]))
-        yield measured(Field(slony, folder))
-
-
-def measured(field: Field) -> Field:
-    """The field, with the time that a run takes that nothing disturbs."""
-    begin = time.monotonic()
-    complete(field)
-    seconds = time.monotonic() - begin
-    assert_complete(field)
-    return replace(field, seconds=seconds)
-
-
-def complete(field: Field) -> None:
-    with field.start() as run:
-        told, log = run.communicate()
-    assert run.returncode == ExitStatus.DONE, told + log
+        made = Field(slony, folder)
+        made = replace(made, seconds=measure(made))
+        assert_complete(made)
+        yield made
 
 
 @pytest.mark.parametrize("seed", range(MOMENTS))
