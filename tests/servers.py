@@ -94,6 +94,14 @@ class Server:
         """An autocommit connection."""
         return psycopg.connect(**self.parameters(database, **changes), autocommit=True)
 
+    @contextmanager
+    def transaction(self, database: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A transaction, rolled back in the end; transaction() of this connection is a savepoint in it."""
+        with psycopg.connect(**self.parameters(database)) as connection:
+            connection.execute("SELECT 'begins the transaction'")
+            yield connection
+            connection.rollback()
+
     def environment(self, **changes: str) -> dict[str, str]:
         """An environment in which libpq reaches this server."""
         bare = {name: value for name, value in os.environ.items() if not name.startswith("PG")}

@@ -39,20 +39,15 @@ def databases(server: Server) -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def guarded(server: Server, databases: tuple[str, str]) -> Iterator[Connection]:
     """A transaction in a destination with the guard, rolled back in the end."""
-    with psycopg.connect(**server.parameters(databases[0])) as connection:
-        # From here on connection.transaction() is a savepoint, which commits nothing.
-        connection.execute("SELECT 'begins the transaction'")
+    with server.transaction(databases[0]) as connection:
         yield connection
-        connection.rollback()
 
 
 @pytest.fixture
 def unguarded(server: Server, databases: tuple[str, str]) -> Iterator[Connection]:
     """A transaction in a destination without it, rolled back in the end."""
-    with psycopg.connect(**server.parameters(databases[1])) as connection:
-        connection.execute("SELECT 'begins the transaction'")
+    with server.transaction(databases[1]) as connection:
         yield connection
-        connection.rollback()
 
 
 def run(connection: Connection, script: str) -> None:

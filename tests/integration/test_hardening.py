@@ -36,19 +36,14 @@ def databases(server: Server) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def source(server: Server, databases: dict[str, str]) -> Iterator[Connection]:
     """A transaction in a new source, rolled back in the end."""
-    with psycopg.connect(**server.parameters(databases["ours"])) as connection:
-        # From here on connection.transaction() is a savepoint, which commits nothing.
-        connection.execute("SELECT 'begins the transaction'")
+    with server.transaction(databases["ours"]) as connection:
         yield connection
-        connection.rollback()
 
 
 @pytest.fixture
 def original(server: Server, databases: dict[str, str]) -> Iterator[Connection]:
-    with psycopg.connect(**server.parameters(databases["original"])) as connection:
-        connection.execute("SELECT 'begins the transaction'")
+    with server.transaction(databases["original"]) as connection:
         yield connection
-        connection.rollback()
 
 
 @pytest.fixture

@@ -54,11 +54,8 @@ def database(server: Server) -> Iterator[str]:
 @pytest.fixture
 def backup(server: Server, database: str) -> Iterator[Connection]:
     """A transaction in it, rolled back in the end."""
-    with psycopg.connect(**server.parameters(database)) as connection:
-        # From here on connection.transaction() is a savepoint, which commits nothing.
-        connection.execute("SELECT 'begins the transaction'")
+    with server.transaction(database) as connection:
         yield connection
-        connection.rollback()
 
 
 def run(connection: Connection, script: str) -> None:

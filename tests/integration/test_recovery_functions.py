@@ -45,11 +45,8 @@ def database(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def source(server: Server, database: str) -> Iterator[Connection]:
     """A transaction in a new source, rolled back in the end."""
-    with psycopg.connect(**server.parameters(database)) as connection:
-        # From here on connection.transaction() is a savepoint, which commits nothing.
-        connection.execute("SELECT 'begins the transaction'")
+    with server.transaction(database) as connection:
         yield connection
-        connection.rollback()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def versions(values: argparse.Namespace) -> Iterable[Offer]:
 
 def archives(values: argparse.Namespace) -> Iterable[Offer]:
     """The archives in the folder."""
+    from versioning.archive.folder import list_names
     from versioning.archive.options import DEFAULT_FOLDER
 
-    folder = Path(values.archive or DEFAULT_FOLDER).expanduser()
-    return [(path.stem, "") for path in sorted(folder.glob("*.json"))]
+    return [(name, "") for name in list_names(Path(values.archive or DEFAULT_FOLDER).expanduser())]

@@ -170,6 +170,11 @@ def _read_sealed(path: Path, sealed: str) -> str:
     return text
 
 
+def list_names(folder: Path) -> list[str]:
+    """The archives in the folder."""
+    return sorted(path.stem for path in folder.glob("*.json"))
+
+
 def find_name(folder: Path, name: str | None) -> str:
     """The archive in the folder: the one that was named, or the only one.
 
@@ -177,7 +182,7 @@ def find_name(folder: Path, name: str | None) -> str:
     """
     if name:
         return name
-    names = sorted(path.stem for path in folder.glob("*.json"))
+    names = list_names(folder)
     if len(names) == 1:
         return names[0]
     raise SlateError(
