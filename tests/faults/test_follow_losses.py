@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,8 +11,9 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from init_slate_db.core.embedded import SUPERUSER, system_user
+from init_slate_db.core.embedded import SUPERUSER
 from init_slate_db.core.errors import ExitStatus
+from tests.faults.conftest import SmallDisk
 from tests.proxy import Proxy
 from tests.recovery import ONE_DIRECTION, address
 from tests.replication_follow import Network, Pair, open_pair
@@ -23,7 +23,6 @@ from tests.slate import create_database
 WAITS, WORKS = "Trying again until it works.", "It works again after "
 # A person who presses Ctrl-C waits no longer, in seconds.
 PATIENCE = 15
-TOO_SMALL, LARGE_ENOUGH = "14m", "400m"
 
 pytestmark = ONE_DIRECTION
 
@@ -266,39 +265,16 @@ def test_a_source_that_takes_over_and_goes_on_otherwise_ends_it(failover: Failov
     assert pair.highest() == 105
 
 
-@pytest.fixture
-def small_disk(server_directory: Path, name: str) -> Iterator[Path]:
-    """A disk of its own in memory, which belongs to the server."""
-    user = system_user()
-    if user is None:
-        pytest.skip("only root may mount a small disk")
-    folder = server_directory / f"{name}-disk"
-    folder.mkdir()
-    options = f"size={TOO_SMALL},uid={user.pw_uid},gid={user.pw_gid},mode=0700"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def test_a_full_disk_is_waited_out(pair: Pair, small_disk: Path) -> None:
-    space = f"{pair.name}_space"
-    with pair.destination_server.connect() as connection:
-        connection.execute(f"CREATE TABLESPACE {space} LOCATION '{small_disk}'".encode())
-        connection.execute(f"ALTER DATABASE {pair.destination} SET TABLESPACE {space}".encode())
+def test_a_full_disk_is_waited_out(pair: Pair, small_disk: SmallDisk) -> None:
+    small_disk.move(pair.destination_server, pair.destination)
     try:
         with pair.following() as running:
             running.wait_until_it_follows()
             last = pair.append(300, transactions=400)
             line = running.wait_for_line(WAITS)
             assert "The server has no space left to " in line
-            subprocess.run(["mount", "-o", f"remount,size={LARGE_ENOUGH}", small_disk], check=True)
+            small_disk.enlarge()
             pair.wait_for(last)
         assert pair.same_events()
     finally:
-        pair.destination_server.drop(pair.destination)
-        with pair.destination_server.connect() as connection:
-            connection.execute(f"DROP TABLESPACE {space}".encode())
+        small_disk.leave(pair.destination_server, pair.destination)

@@ -2,22 +2,20 @@
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from init_slate_db.core.embedded import system_user
 from init_slate_db.core.errors import ExitStatus
+from tests.faults.conftest import SmallDisk
 from tests.proxy import Proxy
 from tests.recovery import ONE_DIRECTION, Site, address, append, open_site, start
 from tests.servers import Server, wait_for
 
 EVENTS = 60_000
 # Room for a new database, and for some of the events.
-TOO_SMALL, LARGE_ENOUGH = "14m", "400m"
 # A person who presses Ctrl-C waits no longer, in seconds.
 PATIENCE = 15
 
@@ -31,40 +29,17 @@ def site(server: Server, backup_server: Server, name: str, tmp_path: Path) -> It
 
 
 @pytest.fixture
-def small_disk(server_directory: Path, name: str) -> Iterator[Path]:
-    """A disk of its own in memory, which belongs to the server."""
-    user = system_user()
-    if user is None:
-        pytest.skip("only root may mount a small disk")
-    folder = server_directory / f"{name}-disk"
-    folder.mkdir()
-    options = f"size={TOO_SMALL},uid={user.pw_uid},gid={user.pw_gid},mode=0700"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-@pytest.fixture
-def site_on_small_disk(site: Site, small_disk: Path) -> Iterator[Site]:
+def site_on_small_disk(site: Site, small_disk: SmallDisk) -> Iterator[Site]:
     """A site whose source, new and empty, is on the small disk."""
-    space = f"{site.name}_space"
     site.make_source()
-    with site.server.connect() as connection:
-        connection.execute(f"CREATE TABLESPACE {space} LOCATION '{small_disk}'".encode())
-        connection.execute(f"ALTER DATABASE {site.name} SET TABLESPACE {space}".encode())
+    small_disk.move(site.server, site.name)
     yield site
-    site.server.drop(site.name)
-    with site.server.connect() as connection:
-        connection.execute(f"DROP TABLESPACE {space}".encode())
+    small_disk.leave(site.server, site.name)
 
 
 @pytest.mark.parametrize(("method", "more"), [("copy", ["--resume"]), ("restore-events", [])])
 def test_a_full_disk_ends_with_a_clear_error_and_goes_on_when_there_is_space(
-    site_on_small_disk: Site, small_disk: Path, method: str, more: list[str]
+    site_on_small_disk: Site, small_disk: SmallDisk, method: str, more: list[str]
 ) -> None:
     site = site_on_small_disk
     ended = site.run("--method", method)
@@ -72,7 +47,7 @@ def test_a_full_disk_ends_with_a_clear_error_and_goes_on_when_there_is_space(
     assert "error: The server has no space left to " in ended.stderr
     assert "  Make space on its disk, then run the command again.\n" in ended.stderr
     assert "warning: What stands: " in ended.stderr
-    subprocess.run(["mount", "-o", f"remount,size={LARGE_ENOUGH}", small_disk], check=True)
+    small_disk.enlarge()
     again = site.run("--method", method, *more)
     assert again.returncode == ExitStatus.DONE, again.stderr
     assert site.same_events()
