@@ -14,7 +14,8 @@ _SQL = {
     "take_ids.partitioned add_partition add_partitions add_next_partitions partition_size "
     "notify_event_insert.partitioned":
         "partitions partitions_growing",
-    "take_ids transaction_ts is_current_transaction id": "transactions hardening",
+    "is_current_transaction": "hardening transaction_ids",
+    "take_ids transaction_ts id": "transactions hardening",
     "refuse_without_id": "recovery_functions hardening",
     "filter_sql_command check_sql_command events events.partitioned":
         "compatibility/catalog hardening "

@@ -26,6 +26,7 @@ _KNOWN: list[tuple[str, str, str, str]] = [
     ("sql/tables/slate.recovery.sql", "singleton boolean NOT NULL", "", "its primary key says so, too"),
     ("sql/tables/slate.recovery_command.sql", "position integer NOT NULL", "", "its primary key says so, too"),
     ("sql/functions/slate.is_current_transaction.sql", ">= epoch", "> epoch", "exactly 2^31 transactions apart"),
+    ("sql/functions/slate.is_current_transaction.sql", "size / 2", "size / 3", "2^32 / 3 savepoints apart"),
 ]
 
 
