@@ -76,7 +76,12 @@ class Program:
     def _build_parser(self, parsers: dict[str, Callable[[], OptionParser]]) -> OptionParser:
         """A parser whose verbs have those parsers, keyed by their full names, and else none with options."""
         parser = OptionParser(self.full_name, "VERB [options]", self.description, self.examples)
-        made: Any = lambda prog: parsers[prog]() if prog in parsers else OptionParser(prog, "", "", "")  # noqa: E731
+
+        def make(prog: str, **_: object) -> OptionParser:
+            # From Python 3.14 on argparse adds options of its own to the name.
+            return parsers[prog]() if prog in parsers else OptionParser(prog, "", "", "")
+
+        made: Any = make
         group = parser.add_subparsers(title="Verbs", metavar="VERB", prog=self.full_name, parser_class=made)
         for verb in self.verbs:
             group.add_parser(verb.name, help=verb.summary)

@@ -7,6 +7,7 @@ import pytest
 
 from init_slate_db.core.errors import ExitStatus
 from tests.archives import EVERYTHING, Project, make_project, scratch_databases
+from tests.conftest import VERSIONS
 from tests.servers import Server
 
 # What servers print otherwise by version (columns of a view), and otherwise once they have read it again (IN).
@@ -29,6 +30,9 @@ def project(server: Server, name: str, tmp_path: Path) -> Iterator[Project]:
     yield make_project(server, name, tmp_path)
 
 
+needs_two = pytest.mark.skipif(len(VERSIONS) < 2, reason="PostgreSQL 15 or 18 is not here")
+
+
 @pytest.fixture
 def other(project: Project, backup_server: Server) -> Iterator[Project]:
     """The same archive, and an empty database on a server of the other version."""
@@ -38,6 +42,7 @@ def other(project: Project, backup_server: Server) -> Iterator[Project]:
     backup_server.drop(other.database)
 
 
+@needs_two
 def test_what_one_version_of_postgresql_pushed_another_verifies_deploys_and_goes_on_from(
     project: Project, other: Project
 ) -> None:
@@ -75,6 +80,7 @@ def test_the_checksum_of_a_schema_does_not_depend_on_how_the_database_came_to_it
         again.server.drop(again.database)
 
 
+@needs_two
 def test_a_scratch_server_of_another_version_is_refused(project: Project, backup_server: Server) -> None:
     refused = project.archive(
         "push", "1.0", "--scratch", project.dsn("postgres", backup_server), status=ExitStatus.REFUSED

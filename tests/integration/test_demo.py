@@ -3,10 +3,13 @@
 import pytest
 
 from manual.cast import CAST, PICTURE, as_asciicast, as_picture, read, record_demo, without_what_varies
+from tests.slate import shared
 
 
 @pytest.fixture(scope="module")
 def today() -> str:
+    """What it prints where it has the events that it was recorded with."""
+    shared("data/slate-person-events.jsonl.gz")
     return record_demo().text
 
 

@@ -51,18 +51,27 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The wheel of the files that git knows, installed without network."""
+    """The wheel of the files that git knows, where it is here, installed without network."""
     place = tmp_path_factory.mktemp("wheel")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TREE, capture_output=True, text=True, check=True)
-    for path in filter(None, listed.stdout.split("\0")):
-        # What is deleted, but not committed, is listed too.
-        if (TREE / path).exists():
-            (place / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TREE / path, place / "tree" / path)
+    if shutil.which("git") and (TREE / ".git").exists():
+        _copy_known_files(place / "tree")
+    else:
+        shutil.copytree(
+            TREE, place / "tree", ignore=shutil.ignore_patterns(".*", "build", "dist", "site", "*.egg-info")
+        )
     pip("wheel", "--no-build-isolation", "--wheel-dir", place / "dist", place / "tree")
     (wheel,) = (place / "dist").iterdir()
     pip("install", "--target", place / "site", wheel)
     return Installed(wheel, place / "site")
+
+
+def _copy_known_files(target: Path) -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TREE, capture_output=True, text=True, check=True)
+    for path in filter(None, listed.stdout.split("\0")):
+        # What is deleted, but not committed, is listed too.
+        if (TREE / path).exists():
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TREE / path, target / path)
 
 
 def pip(command: str, *arguments: str | Path) -> None:

@@ -170,3 +170,11 @@ def test_help_and_completion_know_the_inner_verbs(capsys: pytest.CaptureFixture[
             OUTER.main(arguments)
         shown = capsys.readouterr().out
         assert all(word in shown for word in words)
+
+
+def test_the_verbs_parsers_take_what_argparse_of_a_newer_python_tells_them() -> None:
+    (verbs,) = (one for one in PROGRAM.build_parser()._actions if isinstance(one, argparse._SubParsersAction))
+    # Python 3.14 does so by itself.
+    more: Any = {"color": True}
+    verbs.add_parser("other", **more)
+    assert "--deep" in verbs.choices["look"].format_help()
