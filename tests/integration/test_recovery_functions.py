@@ -93,6 +93,15 @@ def copied(connection: Connection, *ids: int) -> None:
     run(connection, "DELETE FROM slate.recovery_command")
 
 
+# --- Indexes
+
+
+def test_of_the_indexes_that_are_set_aside_constraints_come_back_first(source: Connection) -> None:
+    are_constraints = ["ADD CONSTRAINT" in command for command in value(source, "SELECT slate.set_indexes_aside()")]
+    # The key of a partitioned table stays.
+    assert are_constraints in ([True] + [False] * 6, [False] * 6)
+
+
 # --- Begin
 
 

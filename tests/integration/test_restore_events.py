@@ -446,6 +446,7 @@ INDEXES_IN_PLACE = {
     ),
     "foreign key": ("events_pkey", "CREATE TABLE other (event_id bigint REFERENCES events)"),
     "view that needs the key": ("events_pkey", "CREATE VIEW v AS SELECT id, event FROM events GROUP BY id"),
+    "extension": ("mine", "CREATE INDEX mine ON events (ts, id); ALTER INDEX mine DEPENDS ON EXTENSION dblink"),
     "storage options of a key": ("events_pkey", "ALTER INDEX events_pkey SET (fillfactor = 80)"),
 }
 
@@ -633,6 +634,7 @@ def test_a_result_that_is_not_valid_is_refused_in_the_originals_words(
     ("ids", "detail"),
     [
         ([1, 2, 4, 7], "Lowest id 1, first id missing 3."),
+        ([2, 4], "Lowest id 2, first id missing 1."),
         ([3, 4], "Lowest id 3, first id missing 1."),
     ],
 )
