@@ -83,8 +83,9 @@ def read_options(values: argparse.Namespace, faults: Faults) -> Options:
     if values.table_type is None:
         faults.add("--table-type", "is needed: source or destination")
     connection = shared.read_connection_options(values, faults)
-    if values.embedded is not None and (connection.host or connection.port or connection.dsn or connection.user):
-        faults.add("--embedded", "brings a server of its own; it goes not with --host, --port, --user or --dsn")
+    named = (connection.host, connection.port, connection.dsn, connection.user, connection.password)
+    if values.embedded is not None and any(named):
+        faults.add("--embedded", "brings a server of its own; no option for connecting goes with it")
     if values.sql and values.check:
         faults.add("--sql", "goes not with --check")
     return Options(
@@ -158,14 +159,15 @@ def _print_plan(options: Options) -> None:
 
 def _parameters(options: Options) -> list[tuple[str, str]]:
     connection = options.connection
+    elsewhere = "as --dsn says" if connection.dsn else ""
     if options.embedded:
         server = f"embedded PostgreSQL in {options.embedded}"
-    elif connection.dsn:
+    elif connection.dsn and not connection.host:
         server = "as --dsn says (not shown: it may hold a password)"
     else:
         host = connection.host or os.environ.get("PGHOST", "local socket")
-        server = f"{host}, port {connection.port or os.environ.get('PGPORT', '5432')}"
-    user = connection.user or os.environ.get("PGUSER", "not given; asked for on a terminal")
+        server = f"{host}, port {connection.port or elsewhere or os.environ.get('PGPORT', '5432')}"
+    user = connection.user or elsewhere or os.environ.get("PGUSER", "not given; asked for on a terminal")
     return [
         ("database", f'"{options.name}"'),
         ("type", options.table_type),

@@ -52,7 +52,7 @@ def choose(
         valid = [one for one in valid if one.identity == identity]
         if not valid:
             refusals.append(_other_backup())
-    elif len(valid) > 1:
+    elif len(valid := _one_each(valid)) > 1:
         odd, refusals = _find_odd(valid, jobs)
         judged += odd.values()
         valid = [one for one in valid if one.place not in odd]
@@ -64,6 +64,15 @@ def choose(
     if len(found) > 1:
         judged.append(Finding(f"{best.place} is taken: {_reason(best, valid)}"))
     return judged, best
+
+
+def _one_each(valid: Sequence[Backup]) -> list[Backup]:
+    """Of each database the most advanced copy: one that was named twice, or with its standby, has one vote."""
+    found: dict[tuple[str, str], Backup] = {}
+    for one in valid:
+        if one.identity not in found or one.last_id > found[one.identity].last_id:
+            found[one.identity] = one
+    return list(found.values())
 
 
 def _judge(looked: Looked) -> Finding:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import connect, server_errors
+from init_slate_db.core.connection import connect, lift_timeouts, server_errors
 from init_slate_db.core.creation import plan as creation
 from init_slate_db.core.creation.install import Installation
 from init_slate_db.core.digests.settings import Settings
@@ -133,6 +133,7 @@ class Recovery:
         self._tell_new()
         parameters = target.server.parameters | {"dbname": target.name}
         self._source = Reached(connect(parameters, target.server.options), parameters, target.server.options)
+        lift_timeouts(self._source.connection)
         _lock(target, self._source)
         self._check_way()
 

@@ -57,7 +57,7 @@ def make_plan(options: Options, survey: Survey, now: datetime) -> Plan:
     target, needs, journal = survey.target, survey.requirements, survey.requirements.journal
     assert target
     last_id = journal.last_id if journal else backup.last_id
-    aside = f"{target.name[: _LONGEST_NAME - len(_ASIDE) - 16]}{_ASIDE}{now:%Y%m%dT%H%M%SZ}" if needs.replace else ""
+    aside = _name_aside(target.name, now) if needs.replace else ""
     steps = []
     if needs.replace:
         ending = f", ending {len(target.sessions)} sessions in it" if target.sessions else ""
@@ -88,3 +88,9 @@ def _load(options: Options, survey: Survey, last_id: int) -> Step:
         )
         return Step(Action.COPY, title)
     return Step(Action.RESTORE_EVENTS, f"restore {last_id:,} events from {place}, in one transaction")
+
+
+def _name_aside(name: str, now: datetime) -> str:
+    """What a database is called that is set aside. PostgreSQL cuts names by bytes."""
+    ending = f"{_ASIDE}{now:%Y%m%dT%H%M%SZ}"
+    return name.encode()[: _LONGEST_NAME - len(ending)].decode(errors="ignore") + ending

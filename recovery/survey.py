@@ -166,12 +166,16 @@ def _same_database(target: Target) -> Finding:
 
 
 def _try_way(target: Target, requirements: Requirements, backup: Backup) -> Finding:
-    if requirements.create or not (target.database and target.state and target.state.is_source):
-        return Finding("the way from the source's server to the backup is tried when the source is there")
+    later = Finding("the way from the source's server to the backup is tried when the source is there")
+    # A source that is to be set aside leads there as well as the new one will, if it can be used.
+    if not (target.database and target.state and target.state.is_source):
+        return later
     try:
         with server_errors("try the way to the backup"):
             way.check(target.database.connection, backup)
     except SlateError as error:
+        if requirements.replace and not way.is_closed(error):
+            return later
         return Finding("the source's server does not reach the backup", error)
     return Finding("the source's server reaches the backup")
 

@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from init_slate_db.core.addresses import Address, Reached, parameters_of
-from init_slate_db.core.connection import Connection, connect, connect_first, pin, server_errors
+from init_slate_db.core.connection import Connection, connect, connect_first, lift_timeouts, pin, server_errors
 from init_slate_db.core.conninfo import Parameters, describe
 from init_slate_db.core.errors import SlateError
 from recovery.options import PROGRAM
@@ -132,15 +132,17 @@ def look(address: Address, *, from_outside: bool) -> Target:
     """
     parameters = parameters_of(address, PROGRAM)
     name = str(parameters["dbname"])
-    if from_outside:
+    database = None if from_outside else _open_directly(parameters, address)
+    if database:
+        server, unreadable = database, ""
+    else:
+        # Of the same parameters, since these have what was asked for on a terminal.
         connection = connect_first(parameters, address.connection, ("postgres", "template1"))
         server = Reached(connection, pin(parameters, connection), address.connection)
         database, unreadable = _open(server, name)
-    else:
-        database = _open_directly(parameters, address)
-        if database is None:
-            return look(address, from_outside=True)
-        server, unreadable = database, ""
+    for reached in filter(None, (server, database)):
+        # They stay open, and idle, for as long as the recovery takes.
+        lift_timeouts(reached.connection)
     with server_errors("say what it has"):
         identity = server.connection.execute(_IDENTITY, (name,)).fetchone()
         own = (database.connection.info.backend_pid,) if database else ()

@@ -3,9 +3,10 @@
 import json
 
 import psycopg
+from psycopg import errors
 
 from init_slate_db.core.connection import Connection
-from init_slate_db.core.conninfo import TRAVELLING_OPTIONS
+from init_slate_db.core.conninfo import travelling
 from init_slate_db.core.errors import SlateError
 from recovery.backup import Backup
 
@@ -28,9 +29,6 @@ FROM pg_temp.slate_backup AS p, public.dblink(
 def hand_over(connection: Connection, backup: Backup) -> None:
     """Puts what leads to the backup into pg_temp.slate_backup, for the transaction that the connection is in."""
     info = backup.reached.connection.info
-    parameters = backup.reached.parameters
-    given = {name: parameters.get(name) for name in TRAVELLING_OPTIONS}
-    options = {name: value for name, value in given.items() if value is not None}
     connection.execute(_PARAMETERS_TABLE)
     with connection.cursor().copy("COPY pg_temp.slate_backup FROM STDIN") as rows:
         rows.write_row(
@@ -40,7 +38,7 @@ def hand_over(connection: Connection, backup: Backup) -> None:
                 info.user,
                 info.password or None,
                 backup.origin.seen_port or info.port,
-                json.dumps(options),
+                json.dumps(travelling(info)),
             )
         )
 
@@ -73,6 +71,12 @@ def check(connection: Connection, backup: Backup) -> None:
             why="A name such as localhost means another machine there.",
             hint=hint,
         )
+
+
+def is_closed(error: SlateError) -> bool:
+    """Whether it is the way that an error of check speaks of, and not the database that it begins in."""
+    unreached = isinstance(error.__cause__, errors.SqlclientUnableToEstablishSqlconnection)
+    return error.code == "way-to-backup" and (unreached or error.__cause__ is None)
 
 
 def _port(backup: Backup) -> int:

@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection
-from init_slate_db.core.conninfo import TRAVELLING_OPTIONS
+from init_slate_db.core.conninfo import travelling
 
 # The command holds a password. As a row of COPY it shows neither in the server's log nor in pg_stat_activity; nor does
 # it where it fails, since an error raised anew has no context. A warning would have one.
@@ -40,8 +40,8 @@ def connection_string(source: Reached, overrides: Mapping[str, Any]) -> str:
     """
     info = source.connection.info
     ours: dict[str, Any] = info.get_parameters()
-    names = ("host", "port", "user", "dbname", *TRAVELLING_OPTIONS)
-    parameters = {name: ours[name] for name in names if ours.get(name)}
+    names = ("host", "port", "user", "dbname")
+    parameters = {name: ours[name] for name in names if ours.get(name)} | travelling(info)
     parameters.setdefault("host", info.host)
     # The driver has tried the hosts of a cluster one by one, so the connection knows of its own alone.
     parameters |= source.cluster

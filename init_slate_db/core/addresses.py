@@ -22,7 +22,7 @@ _WATCHFUL: Parameters = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30000,
 }
-_HOST_AND_PORT = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+|[^:\[\]]*(?::[^:\[\]]*){2,})(?::(?P<port>[0-9]+))?")
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[^@\]]+\]|[^:@\[\]]+|[^:@\[\]]*(?::[^:@\[\]]*){2,})(?::(?P<port>[0-9]+))?")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Reached:
     """
 
     connection: Connection
-    parameters: Parameters
+    parameters: Parameters = field(repr=False)
     options: ConnectionOptions
     cluster: Parameters = field(default_factory=dict)
 
@@ -118,10 +118,16 @@ def read_address(value: str, option: str, fallback: ConnectionOptions, database:
         return replace(nothing, connection=replace(fallback, host=value, dsn=None))
     match = _HOST_AND_PORT.fullmatch(value)
     if match is None or int(match["port"] or 1) not in range(1, 65536):
-        faults.add(option, f'"{value}" is no address: a host, host:port, a URI or a key=value string')
+        faults.add(option, _no_address(value))
         return nothing
     port = int(match["port"]) if match["port"] else fallback.port
     return replace(nothing, connection=replace(fallback, host=match["host"].strip("[]"), port=port, dsn=None))
+
+
+def _no_address(value: str) -> str:
+    if "@" in value:
+        return "is no address; a user goes into a URI: postgresql://USER@HOST (not shown: it may hold a password)"
+    return f'"{value}" is no address: a host, host:port, a URI or a key=value string'
 
 
 def _yielding(connection: ConnectionOptions, named: Mapping[str, object]) -> ConnectionOptions:

@@ -42,6 +42,9 @@ _CAUSES = (
     ("timeout", "timed-out", True),
     ("timed out", "timed-out", True),
     ("No route to host", "timed-out", True),
+    ("Network is unreachable", "timed-out", True),
+    ("Host is down", "timed-out", True),
+    ("EOF detected", "no-server", True),
     ("database", "database-missing", False),
 )
 _NEEDS_NOT_EXIST = {"no-such-user", "database-missing"}
@@ -153,8 +156,8 @@ def pin(parameters: Parameters, connection: Connection) -> Parameters:
 def lift_timeouts(connection: Connection) -> None:
     """Has no limit that the server's owner meant for other clients end long work of the session."""
     with server_errors("begin long work"):
-        connection.execute("SET statement_timeout = 0")
-        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"):
+            connection.execute(f"SET {name} = 0".encode())
         if connection.info.server_version >= 170000:
             connection.execute("SET transaction_timeout = 0")
 

@@ -5,7 +5,7 @@ import os
 from typing import Any
 from urllib.parse import quote
 
-from psycopg import ProgrammingError
+from psycopg import ConnectionInfo, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from init_slate_db.core.options import ConnectionOptions
@@ -13,7 +13,7 @@ from init_slate_db.core.options import ConnectionOptions
 Parameters = dict[str, Any]
 
 # What of the way from here to a server goes for another server's way there, too. Files are this machine's own.
-TRAVELLING_OPTIONS = (
+_TRAVELLING = (
     "channel_binding",
     "gssencmode",
     "keepalives",
@@ -25,6 +25,15 @@ TRAVELLING_OPTIONS = (
     "target_session_attrs",
     "tcp_user_timeout",
 )
+
+
+def travelling(info: ConnectionInfo) -> dict[str, str]:
+    """What of the way of an open connection goes for another server's way there, too, by libpq's names.
+
+    Wherever it was told: in an option, a variable, a service file. What is as libpq has it anyway is left out.
+    """
+    parameters = info.get_parameters()
+    return {name: parameters[name] for name in _TRAVELLING if parameters.get(name)}
 
 
 def is_valid_dsn(dsn: str) -> bool:

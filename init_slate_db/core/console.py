@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -46,11 +47,26 @@ def _json_formatter() -> logging.Formatter:
     )
 
 
-def write_result(text: str) -> None:
-    """Writes a line, or several, of the command's result to standard output, whatever encoding that has."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    sys.stdout.write(text + "\n")
+def write_result(text: str) -> bool:
+    """Writes a line, or several, of the command's result to standard output, whatever encoding that has.
+
+    :return: whether somebody reads it. Where nobody does any more, a command that is not endless goes on all the same:
+        its exit status is a result, too.
+    """
+    try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_results()
+        return False
+    return True
+
+
+def drop_results() -> None:
+    """Writes them to nowhere from now on. Python flushes once more at its end, which must find somewhere to write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_question(text: str) -> None:

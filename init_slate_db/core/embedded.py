@@ -67,6 +67,10 @@ def free_port() -> int:
     return port
 
 
+# The files and folders of a cluster, by their names up to a dot.
+_MADE = ("data", "lock", "log", "output", "password", "pgpass", "port", "postgresql")
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A PostgreSQL cluster in a folder of its own: data, log, password file.
@@ -189,6 +193,9 @@ class Cluster:
             self.directory.mkdir(parents=True, exist_ok=True)
             user = system_user()
             if user is not None:
+                # What is not ours is not given to another user.
+                if not (self.directory / "port").exists() and (others := self._others()):
+                    raise FileExistsError(f"there are other files in it: {others[0]}")
                 os.chown(self.directory, user.pw_uid, user.pw_gid)
                 if not _reachable(self.directory, user):
                     raise PermissionError(f"user {user.pw_name}, which runs the server, cannot enter it")
@@ -199,6 +206,11 @@ class Cluster:
                 why=str(error),
                 hint="Name another one: --embedded DIR.",
             ) from error
+
+    def _others(self) -> list[str]:
+        """What is in the folder that no run has made."""
+        names = sorted(path.name for path in self.directory.iterdir())
+        return [name for name in names if name.partition(".")[0] not in _MADE]
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -110,6 +110,7 @@ ERROR_CODES = {
     "snapshots-busy": ExitStatus.REFUSED,
     "sources-failed": ExitStatus.FAILED,
     "sources-refused": ExitStatus.REFUSED,
+    "system-error": ExitStatus.FAILED,
     "target-missing": ExitStatus.REFUSED,
     "target-not-new": ExitStatus.REFUSED,
     "tests-failed": ExitStatus.FAILED,

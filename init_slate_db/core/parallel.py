@@ -68,7 +68,9 @@ def in_parallel(
         raise
     finally:
         for thread in threads:
-            thread.join()
+            # Where an interrupt came while they were being started, some were not.
+            if thread.ident:
+                thread.join()
 
 
 @contextmanager

@@ -1,18 +1,13 @@
 """The frame around a command: signals, errors and the exit status."""
 
 import argparse
-import logging
-import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from init_slate_db.core.console import configure_logging, log_error
+from init_slate_db.core.console import configure_logging, drop_results, log_error
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser, read_log_options
-
-_logger = logging.getLogger(__name__)
 
 
 def main(
@@ -35,22 +30,16 @@ def run(command: Callable[[], ExitStatus], options: LogOptions) -> ExitStatus:
     """Runs a command and turns what it raises into an exit status. SIGTERM is taken as Ctrl-C."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        status = command()
-        sys.stdout.flush()
+        return command()
     except SlateError as error:
         log_error(error, options)
         return error.exit_status
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has seen enough. Python flushes again at exit, which must find somewhere to write.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.DONE
     except OSError as error:
-        _logger.error("%s", error, exc_info=options.verbosity >= 2)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        log_error(SlateError("system-error", f"The system refuses it: {error}."), options)
+        drop_results()
         return ExitStatus.FAILED
-    return status
 
 
 def _interrupt(signal_number: int, frame: object) -> NoReturn:

@@ -6,7 +6,7 @@ from contextlib import closing
 import psycopg
 
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import Connection, connect, server_errors
+from init_slate_db.core.connection import Connection, connect, lift_timeouts, server_errors
 from init_slate_db.core.copying import copy_events
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.parallel import in_parallel
@@ -23,7 +23,7 @@ _STORED = "SELECT first_id, last_id FROM slate.recovery_range ORDER BY first_id"
 _COMMANDS = "SELECT position, command FROM slate.recovery_command ORDER BY position"
 # A commit need not wait for the disk: what a crash takes, events and journal together, --resume copies again, and the
 # commit that lets writers in waits for all before it.
-_UNHURRIED = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET synchronous_commit = off"
+_UNHURRIED = "SET synchronous_commit = off"
 # The ranges are found by binary search, since the source has no index yet.
 _DIGESTS = """
 SELECT e.range, sha256(string_agg(e.digest, ''::bytea ORDER BY e.id))
@@ -91,6 +91,7 @@ def copy(source: Reached, backup: Backup, jobs: int, progress: Progress) -> int:
             writers.append(connect(source.parameters, source.options))
         with server_errors("begin to store events"):
             for writer in writers:
+                lift_timeouts(writer)
                 writer.execute(_UNHURRIED)
         _copy_ranges(ranges, source, backup, writers, progress)
         with server_errors("build the indexes"):

@@ -43,7 +43,6 @@ def restore(source: Reached, backup: Backup, progress: Progress) -> int:
         # Else a server would go on for minutes after this process was killed.
         with suppress(psycopg.Error), connection.transaction():
             connection.execute("SET LOCAL client_connection_check_interval = '2s'")
-        connection.execute("SET LOCAL statement_timeout = 0")
         way.hand_over(connection, backup)
         row = connection.execute(_RECOVER).fetchone()
     assert row

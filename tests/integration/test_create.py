@@ -339,6 +339,18 @@ def test_a_taken_name_is_refused_and_its_database_untouched(server: Server, name
         assert connection.execute("SELECT to_regclass('events')").fetchone() == (None,)
 
 
+def test_a_name_of_databases_that_are_not_complete_is_refused(server: Server) -> None:
+    before = server.databases()
+    refused = run(["-n", "slate_unfinished_0123456789abcdef", "-t", "destination"], server.environment())
+    assert refused.returncode == ExitStatus.REFUSED
+    assert refused.stderr.splitlines() == [
+        'error: The name "slate_unfinished_0123456789abcdef" is reserved.',
+        "  Databases that are not complete yet are called so, and the next run drops them.",
+        "  Choose another name.",
+    ]
+    assert server.databases() == before
+
+
 def psql(server: Server, script: str, database: str = "postgres") -> "subprocess.CompletedProcess[str]":
     """Runs a script with the psql of the server's version, as the script's head says."""
     return subprocess.run(

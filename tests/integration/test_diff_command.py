@@ -159,6 +159,18 @@ def test_a_reader_that_leaves_early_causes_no_traceback(changed: tuple[str, str]
     assert piped.stderr == ""
 
 
+def test_a_reader_that_is_gone_takes_no_difference_away(changed: tuple[str, str], server: Server) -> None:
+    piped = subprocess.run(
+        ["bash", "-c", '"$@" | true; exit ${PIPESTATUS[0]}', "bash", *COMMAND, *changed],
+        env=server.environment(PGDATABASE="events_here"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (piped.returncode, piped.stderr) == (ExitStatus.DIFFERENT, "")
+
+
 def test_a_wrong_password_is_told_with_the_server_that_refuses_it(
     backup_server: Server, addresses: tuple[str, str]
 ) -> None:

@@ -284,6 +284,15 @@ def test_a_file_on_the_way_to_the_folder_is_refused(place: Path, environment: di
 
 
 @needs_root
+def test_a_folder_with_other_files_stays_its_owners(place: Path, environment: dict[str, str]) -> None:
+    (place / "mine").mkdir()
+    (place / "mine" / "letter").write_text("mine")
+    check_refused(place / "mine", environment, "there are other files in it: letter")
+    assert (place / "mine").stat().st_uid == 0
+    assert [path.name for path in (place / "mine").iterdir()] == ["letter"]
+
+
+@needs_root
 def test_a_folder_that_the_servers_user_cannot_enter_is_refused(place: Path, environment: dict[str, str]) -> None:
     (place / "private").mkdir(mode=0o700)
     check_refused(place / "private" / "server", environment, "which runs the server, cannot enter it")

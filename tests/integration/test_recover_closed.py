@@ -45,15 +45,28 @@ def check_writers_are_refused(site: Site) -> None:
 
 
 @contextmanager
-def held_at_event(site: Site, number: int, *more: str) -> Iterator["subprocess.Popen[str]"]:
+def held_at_event(site: Site, number: int, *more: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """Inside, a recovery has come to that event, and waits there. Afterwards it goes on."""
     add_trigger(site, f"IF NEW.id = {number} THEN PERFORM pg_advisory_xact_lock({LOCK}); END IF;")
     waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
     with site.connect() as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        process = start([*site.arguments, "--yes", *more], site.server.environment())
+        process = start([*site.arguments, "--yes", *more], site.server.environment(**environment))
         wait_for(lambda: holder.execute(waits).rowcount == 1, f"the recovery to come to event {number}")
         yield process
+
+
+def test_a_limit_for_idle_sessions_does_not_end_a_recovery(site: Site) -> None:
+    idle = """
+        SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'slate-recover'
+        AND state = 'idle' AND state_change < clock_timestamp() - interval '1 s'
+    """
+    limit = "-c idle_session_timeout=300ms"
+    with held_at_event(site, 50, "--method", "copy", PGOPTIONS=limit) as process, site.connect() as watcher:
+        wait_for(lambda: watcher.execute(idle).rowcount, "the session with the lock of the run to be idle")
+    told = process.communicate()
+    assert process.returncode == ExitStatus.DONE, told
+    assert site.same_events()
 
 
 @pytest.mark.parametrize("method", METHODS)

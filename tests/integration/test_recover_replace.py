@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from init_slate_db.core.addresses import Address
+from init_slate_db.core.embedded import free_port
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import ConnectionOptions
 from recovery.replacement import set_aside
@@ -177,6 +178,15 @@ def test_a_corrupt_table_is_set_aside_as_it_is(site: Site) -> None:
     with site.server.connect(aside) as connection:
         assert connection.execute("SELECT id FROM id").fetchone() == (OLD_EVENTS + 1,)
     assert file.read_bytes() == garbage
+
+
+def test_a_way_that_leads_nowhere_sets_nothing_aside(site: Site) -> None:
+    before = site.server.databases()
+    ended = site.run("--replace", "--from-server-host", f"127.0.0.1:{free_port()}")
+    assert ended.returncode == ExitStatus.REFUSED
+    assert "The source's server does not reach the backup at " in ended.stderr
+    assert site.server.databases() == before
+    assert append(site.server, site.name) == OLD_EVENTS + 1
 
 
 def test_a_database_that_is_no_source_is_set_aside(site: Site) -> None:

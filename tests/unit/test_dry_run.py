@@ -110,6 +110,15 @@ def test_what_the_environment_says_is_shown_where_no_option_does() -> None:
     assert "  server     db2, port 5434\n  user       she\n" in shown
 
 
+def test_what_a_dsn_says_is_not_told_of_the_environment() -> None:
+    environment = ENVIRONMENT | {"PGHOST": "db2", "PGPORT": "5434", "PGUSER": "she"}
+    arguments = ["-n", "events", "-t", "source", "--dry-run", "--dsn", "postgresql://me:s3cr3t@db3:1"]
+    shown = run(arguments, environment).stdout
+    assert "  server     as --dsn says (not shown: it may hold a password)\n  user       as --dsn says\n" in shown
+    shown = run([*arguments, "--host", "db4", "--user", "he"], environment).stdout
+    assert "  server     db4, port as --dsn says\n  user       he\n" in shown
+
+
 @pytest.mark.parametrize("what", ["--dry-run", "--sql"])
 @pytest.mark.parametrize("table_type", ["source", "destination"])
 def test_no_socket_is_opened_no_process_started_and_libpq_not_loaded(table_type: str, what: str) -> None:

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import MISSING, Faults
-from recovery.cli import build_parser
+from recovery.cli import build_parser, read_options
 from tests.commands import run
 
 SECRET = "s3cr3t-Wor%d"
@@ -35,6 +35,18 @@ def test_a_password_may_begin_with_a_dash(option: str, password: str) -> None:
 def test_an_option_behind_a_password_option_is_no_password() -> None:
     values = build_parser().parse(["--password", "--from-password", "--from=b1"], Faults())
     assert (values.password, values.from_password, getattr(values, "from")) == (MISSING, MISSING, ["b1"])
+
+
+@pytest.mark.parametrize(
+    "address", ["postgres:{}@db1", "postgres:{}@db1:5432", "me:{}@[::1]:5432", "[me:{}@::1]"]
+)
+def test_a_password_in_an_address_without_its_scheme_is_not_shown(address: str) -> None:
+    faults = Faults()
+    read_options(build_parser().parse(["--from", address.format(SECRET), "-vv"], faults), faults)
+    with pytest.raises(SlateError) as refused:
+        faults.raise_any("slate-recover")
+    assert "--from: is no address; a user goes into a URI: postgresql://USER@HOST" in refused.value.what
+    assert SECRET not in str(refused.value) + refused.value.hint
 
 
 @pytest.mark.parametrize("options", MISPLACED.values(), ids=MISPLACED.keys())

@@ -168,10 +168,10 @@ def test_a_dsn_that_libpq_cannot_read_is_refused_unshown(dsn: str) -> None:
     assert "s3cr3t" not in refused.stdout + refused.stderr
 
 
-@pytest.mark.parametrize("option", ["--host=db", "--port=5433", "--user=me", "--dsn=host=db"])
+@pytest.mark.parametrize("option", ["--host=db", "--port=5433", "--user=me", "--password=pw", "--dsn=host=db"])
 def test_an_embedded_server_goes_with_no_other(option: str) -> None:
     assert faults_of([*RIGHT, "--embedded", option]) == [
-        "--embedded: brings a server of its own; it goes not with --host, --port, --user or --dsn"
+        "--embedded: brings a server of its own; no option for connecting goes with it"
     ]
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from psycopg import errors
 
 from init_slate_db.core.addresses import Address, Reached
 from init_slate_db.core.consent import Consent
@@ -225,16 +226,37 @@ def test_the_way_to_the_backup_is_tried_where_there_is_a_source(
     monkeypatch.setattr("recovery.way.check", lambda _, backup: tried.append(backup))
     found = survey._try_way(target(state), Requirements(), backup())
     assert (len(tried) == 1) is bool(state and state.is_source)
-    assert "is tried when" in survey._try_way(target(NEW), Requirements(create=True), backup()).text
+    assert "is tried when" in survey._try_way(target(None), Requirements(create=True), backup()).text
     assert found.against is None
 
     def fail(*_: object) -> None:
         raise SlateError("way-to-backup", "No way.")
 
     monkeypatch.setattr("recovery.way.check", fail)
-    against = survey._try_way(target(NEW), Requirements(), backup()).against
-    assert against
-    assert against.code == "way-to-backup"
+    for needs in (Requirements(), Requirements(create=True, replace=True)):
+        against = survey._try_way(target(NEW), needs, backup()).against
+        assert against
+        assert against.code == "way-to-backup"
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_refused"),
+    [
+        (errors.SqlclientUnableToEstablishSqlconnection(), True),
+        (None, True),
+        (errors.DataCorrupted(), False),
+        (errors.UndefinedFunction(), False),
+    ],
+)
+def test_an_old_source_that_is_damaged_does_not_keep_the_new_one_from_being_made(
+    monkeypatch: pytest.MonkeyPatch, cause: Exception | None, is_refused: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise SlateError("way-to-backup", "No way.") from cause
+
+    monkeypatch.setattr("recovery.way.check", fail)
+    assert bool(survey._try_way(target(USED), Requirements(create=True, replace=True), backup()).against) is is_refused
+    assert survey._try_way(target(NEW), Requirements(), backup()).against
 
 
 @pytest.mark.parametrize(
@@ -370,6 +392,15 @@ def test_a_backup_is_taken_only_where_a_majority_agrees(
     assert told.against.code == ("invalid-backup" if taken else "backups-disagree")
 
 
+def test_a_database_that_was_named_twice_has_one_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    # By another host's name, or on its standby, which is behind.
+    again = replace(backup("a2", 49), identity=("1", "a"))
+    findings, best, _ = choose_of(monkeypatch, [again, backup("a"), backup("b")], {frozenset("ab"): 5})
+    assert best is None
+    assert findings[-1].text == "the backups a:5432/e and b:5432/e disagree, first on event 5"
+    assert choose_of(monkeypatch, [again, backup("a")], {})[0][-1].text == "a:5432/e is taken: the only valid one"
+
+
 def test_a_backup_that_ends_before_the_difference_does_not_say_who_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     longer = [backup("b", 60), backup("c", 60)]
     differing = {frozenset("bc"): 45}
@@ -446,6 +477,8 @@ def test_the_old_database_goes_aside_under_a_name_with_the_time_that_postgresql_
     assert len(long) == 63
     assert long == "n" * 37 + "_replaced_20261121T020000Z"
     assert make_plan(options(), found, NOW).steps[0].action is Action.SET_ASIDE
+    found = replace(found, target=replace(target(USED), name="ä" * 30))
+    assert make_plan(options(), found, NOW).aside == "ä" * 18 + "_replaced_20261121T020000Z"
 
 
 # --- Whether a backup may become the source

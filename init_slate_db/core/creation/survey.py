@@ -1,5 +1,6 @@
 """Read-only facts about the server, and whether a database can be created there."""
 
+import re
 from dataclasses import dataclass
 
 from init_slate_db.core.connection import Connection, server_errors
@@ -61,6 +62,8 @@ def look(server: Connection, name: str, table_type: TableType) -> Survey:
         _right(facts["user_name"], may_create=facts["rolsuper"] or facts["rolcreatedb"]),
         _free(name, taken=facts["name_taken"]),
     ]
+    if re.search(WORKING_NAME_PATTERN, name):
+        findings.append(_reserved(name))
     if table_type == "source":
         findings.append(_dblink(version, facts["dblink_needs_superuser"]))
         if facts["dblink_needs_superuser"] and not facts["rolsuper"]:
@@ -136,6 +139,16 @@ def name_taken(name: str) -> SlateError:
         why="An existing database is never touched.",
         hint="Choose another name, or rename or drop that one yourself.",
     )
+
+
+def _reserved(name: str) -> Finding:
+    error = SlateError(
+        "name-taken",
+        f'The name "{name}" is reserved.',
+        why="Databases that are not complete yet are called so, and the next run drops them.",
+        hint="Choose another name.",
+    )
+    return Finding(f'"{name}" is reserved for databases that are not complete yet', error)
 
 
 def _dblink(version: int, needs_superuser: bool | None) -> Finding:
