@@ -175,6 +175,8 @@ def start(directory: Path, version: int, settings: str = "") -> Server:
     """Makes and starts a cluster in the folder."""
     cluster = Cluster(directory, binaries()[version])
     cluster.ensure_running(SETTINGS + settings)
+    configuration = (cluster.data / "postgresql.conf").read_text()
+    assert settings in configuration, f"{directory} is that of another test, with other settings"
     return Server(version, cluster)
 
 

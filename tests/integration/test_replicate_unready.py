@@ -61,7 +61,7 @@ def test_a_role_that_sees_no_others_sessions_is_told_too_that_no_walsender_is_fr
     server: Server, backup_server: Server, server_directory: Path, name: str
 ) -> None:
     settings = "wal_level = logical\nmax_wal_senders = 1\n"
-    busy = servers.start(server_directory / "busy", server.version, settings)
+    busy = servers.start(server_directory / f"{name}-busy", server.version, settings)
     try:
         with open_pair(busy, backup_server, name) as pair:
             with busy.connect() as connection:
