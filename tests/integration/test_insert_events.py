@@ -92,6 +92,7 @@ HONEST = {
     "quotes doubled": rows(doubled(AWKWARD)),
     "pg-format": rows(pg_format(AWKWARD), pg_format("{}"), pg_format('"\\\\"')),
     "E'' without escapes": """($1[1], $2, E'{"a": "it''s"}'),($1[2], $2, e'1')""",
+    "E'' beside a plain literal": """($1[1], $2, E'{"a": "x\\\\\\\\y"}'),($1[2], $2, '{"a": "x\\\\y"}')""",
     "quote ends a text": rows(doubled('"\'"'), doubled("[\"''\"]")),
     "scalars": rows("'1'", "'null'", "'true'", "'\"text\"'", "'[]'"),
     "syntax-like text": rows(doubled('{"a": "(1, now(), 2); -- /* $$ $1 ::jsonb"}')),
@@ -248,6 +249,10 @@ def test_escapes_of_an_escape_literal_other_than_a_backslash_are_refused(ours: C
     said = refusal(ours, f"""($1[1], $2, '1'),($1[2], $2, E'{{"a": "{event}''"}}')""")
     assert said.sqlstate == "SL016"
     assert said.message_primary == "Event 2 is an E'' literal with an escape other than a doubled backslash"
+
+
+def test_an_escape_at_the_begin_of_an_escape_literal_is_refused(ours: Connection) -> None:
+    assert refusal(ours, r"($1[1], $2, E'\x31')").sqlstate == "SL016"
 
 
 def test_the_character_that_stands_for_a_quote_cannot_be_smuggled_in(ours: Connection) -> None:

@@ -15,6 +15,7 @@ from tests import commands
 from tests.partitions import SIZE, append, bounds, held, make_source, owners, partitions
 from tests.recovery import Connection
 from tests.servers import Server, binaries, wait_for
+from tests.slate import create_database
 
 
 @pytest.fixture
@@ -82,6 +83,23 @@ def test_no_event_is_changed_through_the_table_or_a_partition(
         source.execute(command.format(table).encode())
     assert caught.value.sqlstate == "SL001"
     assert held(source) == (SIZE + 1, 1, SIZE + 1)
+
+
+def test_the_table_has_the_columns_and_constraints_of_one_in_a_piece(
+    server: Server, name: str, source: Connection
+) -> None:
+    query = """
+        SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+               ARRAY(SELECT c.conname || ' ' || pg_get_constraintdef(c.oid) FROM pg_constraint AS c
+                     WHERE c.conrelid = a.attrelid ORDER BY 1)
+        FROM pg_attribute AS a WHERE a.attrelid = 'events'::regclass AND a.attnum > 0 ORDER BY a.attnum
+    """
+    create_database(server, f"{name}_whole", "source")
+    try:
+        with server.connect(f"{name}_whole") as whole:
+            assert source.execute(query).fetchall() == whole.execute(query).fetchall()
+    finally:
+        server.drop(f"{name}_whole")
 
 
 def test_the_triggers_of_events_look_as_ever(source: Connection) -> None:

@@ -90,6 +90,18 @@ def test_a_view_is_replaced_before_the_function_that_it_used_goes(database: Conn
     assert rows(database, "SELECT 'v'::regclass::oid, 'w'::regclass::oid") == before
 
 
+def test_functions_whose_bodies_name_each_other_come_back_in_any_order(database: Connection) -> None:
+    run(database, "SET check_function_bodies = off")
+    for one, other in (("a", "z"), ("z", "a")):
+        function = f"CREATE FUNCTION {one}(n integer) RETURNS integer LANGUAGE sql"
+        run(database, f"{function} AS 'SELECT CASE WHEN n > 0 THEN {other}(n - 1) ELSE 0 END'")
+    run(database, "RESET check_function_bodies")
+    snapshot(database)
+    run(database, "DROP FUNCTION a, z")
+    roll_back(database, 1)
+    assert rows(database, "SELECT a(3), z(3)") == [(0, 0)]
+
+
 def test_what_was_live_before_a_rollback_can_be_had_again(database: Connection) -> None:
     first = snapshot(database)
     run(database, F)

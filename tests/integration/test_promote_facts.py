@@ -54,6 +54,9 @@ def database(server: Server) -> Iterator[str]:
 @pytest.fixture
 def backup(server: Server, database: str) -> Iterator[Connection]:
     """A transaction in it, rolled back in the end."""
+    with server.connect() as elsewhere:
+        sessions = "SELECT FROM pg_stat_activity WHERE datname = %s"
+        wait_for(lambda: not elsewhere.execute(sessions, [database]).rowcount, "the sessions of earlier tests to end")
     with server.transaction(database) as connection:
         yield connection
 

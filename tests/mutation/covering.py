@@ -15,9 +15,10 @@ _SQL = {
     "notify_event_insert.partitioned":
         "partitions partitions_growing",
     "is_current_transaction": "hardening transaction_ids",
-    "take_ids transaction_ts id": "transactions hardening",
+    "take_ids transaction_ts": "transactions hardening",
     "refuse_without_id": "recovery_functions hardening",
-    "filter_sql_command check_sql_command events events.partitioned":
+    "events.partitioned": "partitions",
+    "filter_sql_command check_sql_command events id":
         "compatibility/catalog hardening "
         "partitions::test_no_event_is_changed_through_the_table_or_a_partition",
     "notify_event_insert truncated_notification notify_insert": "notifications",

@@ -37,9 +37,7 @@ def test_an_option_behind_a_password_option_is_no_password() -> None:
     assert (values.password, values.from_password, getattr(values, "from")) == (MISSING, MISSING, ["b1"])
 
 
-@pytest.mark.parametrize(
-    "address", ["postgres:{}@db1", "postgres:{}@db1:5432", "me:{}@[::1]:5432", "[me:{}@::1]"]
-)
+@pytest.mark.parametrize("address", ["postgres:{}@db1", "postgres:{}@db1:5432", "me:{}@[::1]:5432", "[me:{}@::1]"])
 def test_a_password_in_an_address_without_its_scheme_is_not_shown(address: str) -> None:
     faults = Faults()
     read_options(build_parser().parse(["--from", address.format(SECRET), "-vv"], faults), faults)
