@@ -30,8 +30,9 @@ _SQL = {
     "refuse_while_following": "guard",
     "public public.source owner writer reader replicator replicator.destination recoverer missing unfit slate":
         "compatibility/catalog roles",
-    "take_turn pov/missing forbidden refusals refusals.deeds need_fault tied execute rollback.path losses live_after "
+    "take_turn pov/missing forbidden refusals refusals.deeds need_fault tied rollback.path losses live_after "
     "live_in_time store take": "pov_refusals pov_limits schema_snapshot_rollback",
+    "execute": "pov_limits schema_snapshot_rollback pov_sessions faults/rollback_faults",
     "prune prunable": "schema_snapshot",
 }
 _PYTHON = {

@@ -14,6 +14,8 @@ _KNOWN: list[tuple[str, str, str, str]] = [
         "a.datid = %s OR a.pid <>",
         "the database is asked for again",
     ),
+    ("recovery/replacement.py", "AND {is_of(", "OR {is_of(", "the database is asked for again"),
+    ("recovery/replacement.py", "_ROUND = 0.2", "", "a second more to wait"),
     ("recovery/target.py", "RUN_LOCK = 0x736C617465", "", "any number does that nothing else locks"),
     ("recovery/target.py", "has_events_table: bool = False", "", "given wherever it is looked at"),
     ("recovery/target.py", "events: int = 0", "", "not looked at where there is no source"),
