@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from init_slate_db.core.connection import server_errors
 from init_slate_db.core.digests.blocks import Blocks, count_events, differing_blocks, digest_blocks
 from init_slate_db.core.digests.extent import Advanced, extent_of, ignore
 from init_slate_db.core.digests.settings import Settings
@@ -38,8 +39,12 @@ class Agreement:
 
 
 def highest_id(snapshot: Snapshot) -> int:
-    """The highest id; 0 where there are no events."""
-    row = snapshot.connection.execute(_HIGHEST).fetchone()
+    """The highest id; 0 where there are no events.
+
+    :raises SlateError: connection-lost, or what else the server says: of a database that is no event store, too.
+    """
+    with server_errors(f"say what {snapshot.place} holds"):
+        row = snapshot.connection.execute(_HIGHEST).fetchone()
     return (row and row[0]) or 0
 
 

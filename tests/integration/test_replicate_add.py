@@ -139,6 +139,17 @@ def test_a_table_of_another_shape_is_refused(pair: Pair) -> None:
     assert pair.traces() == []
 
 
+@ONE_DIRECTION
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_a_database_without_events_is_refused_as_such(pair: Pair, side: str) -> None:
+    ended = pair.run("add", "--yes", environment=None, **{side: pair.destination_address(dbname="postgres")})
+    assert ended.returncode == ExitStatus.REFUSED
+    place = f"127.0.0.1:{pair.destination_server.port}/postgres"
+    cannot = {"source": "cannot be followed", "destination": "cannot follow"}[side]
+    assert f"error: {place} {cannot}: it has no table public.events.\n" in ended.stderr
+    assert pair.traces() == []
+
+
 def test_a_destination_that_another_subscription_fills_is_refused(pair: Pair) -> None:
     with pair.destination() as destination:
         destination.execute("CREATE SUBSCRIPTION other CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)")

@@ -146,6 +146,36 @@ def test_a_destination_of_the_same_events_is_verified(pair: Pair) -> None:
     assert found["source"]["digest"] == found["destination"]["digest"]
 
 
+@ONE_DIRECTION
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_a_database_without_events_is_not_verified(pair: Pair, side: str) -> None:
+    ended = pair.run("verify", environment=None, **{side: pair.source_address(dbname="postgres")})
+    assert ended.returncode == ExitStatus.REFUSED
+    assert ended.stderr.startswith(f"error: The database at 127.0.0.1:{pair.source_server.port}/postgres is no event")
+
+
+@ONE_DIRECTION
+@pytest.mark.parametrize("policy", [False, True], ids=["no SELECT", "row security"])
+def test_whoever_may_not_read_all_events_is_told_so_by_verify(pair: Pair, policy: bool) -> None:
+    role = f"{pair.name}_stranger"
+    with pair.destination() as destination:
+        destination.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'".encode())
+        if policy:
+            destination.execute(
+                f"GRANT SELECT ON events TO {role}; ALTER TABLE events ENABLE ROW LEVEL SECURITY".encode()
+            )
+    try:
+        ended = pair.run("verify", destination=pair.destination_address(user=role, password="x"))
+    finally:
+        with pair.destination() as destination:
+            destination.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+    assert ended.returncode == ExitStatus.FAILED
+    if policy:
+        assert ended.stderr.startswith(f"error: The server refuses to say what {pair.destination_place} holds.\n")
+    else:
+        assert ended.stderr.startswith(f'error: The user "{role}" may not read the events of {pair.destination_place}.')
+
+
 def test_one_changed_event_is_found(pair: Pair) -> None:
     pair.wait_for_event(pair.append(5000))
     with pair.destination() as destination:
