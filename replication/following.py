@@ -14,8 +14,7 @@ from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.parallel import in_parallel
 from init_slate_db.core.progress import describe_duration
-from replication import follow_prefix as prefix
-from replication import guard
+from replication import follow_prefix, guard
 from replication.follow_catching_up import LOOK_INTERVAL, Chase
 from replication.follow_facts import Facts, look
 from replication.follow_sessions import Session, Sessions, hold, open_sessions
@@ -161,9 +160,9 @@ class Follower:
                 if facts.owns_events:
                     guard.install(connection)
                 if guarded or self._checked:
-                    prefix.check_last(source, destination)
+                    follow_prefix.check_last(source, destination)
                 else:
-                    prefix.check_all(source, destination, self._options.log)
+                    follow_prefix.check_all(source, destination, self._options.log)
         if not (guarded or self._checked or facts.owns_events):
             _logger.warning(
                 'Other writers are not refused by %s: "%s" does not own its events. Once its owner has followed with '

@@ -19,8 +19,9 @@ _HIGHEST = "SELECT max(id) FROM public.events"
 class Agreement:
     """What both hold of the ids up to until_id, inclusive.
 
-    source_highest, destination_highest: of all ids; 0 where there are no events. events: how many each holds up to
-    until_id. digest: of the source's. first_difference: the ids, both ends inclusive, of the first block that differs.
+    source_highest, destination_highest: of all ids; 0 where there are no events. source_events, destination_events: how
+    many each holds up to until_id; source_digest, destination_digest: of these. first_difference: the ids, both ends
+    inclusive, of the first block that differs.
     """
 
     until_id: int
