@@ -154,7 +154,7 @@ class Follower:
         source, destination = sessions.source, sessions.destination
         connection = destination.connection
         with server_errors(f"guard {destination.place}"):
-            guarded = guard.is_installed(connection)
+            guarded = guard.refuses_writes(connection)
             # In one transaction, whose lock keeps others from writing meanwhile: a guard says that all was compared.
             with connection.transaction():
                 if facts.owns_events:
