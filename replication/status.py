@@ -30,6 +30,8 @@ def status(options: StatusOptions) -> ExitStatus:
         if options.format == "text":
             _begin_look()
         _tell(options, found)
+        # Into a pipe, too, each look is told before the next.
+        sys.stdout.flush()
         time.sleep(max(0.0, options.watch - (time.monotonic() - started)))
 
 

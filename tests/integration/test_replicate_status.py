@@ -1,6 +1,7 @@
 """slate-replicate status and verify: what they tell of destinations, to people and to programs."""
 
 import json
+import select
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,6 +124,19 @@ def test_watch_tells_again_until_it_is_interrupted(pair: Pair) -> None:
         process.send_signal(2)
         process.communicate(timeout=30)
     assert process.returncode == ExitStatus.INTERRUPTED
+
+
+@ONE_DIRECTION
+def test_whoever_reads_a_pipe_is_not_a_look_behind(pair: Pair) -> None:
+    arguments = ["status", pair.source_address(), "--watch", "86400", "--format", "json"]
+    process = commands.start(arguments, as_destination(pair), COMMAND)
+    assert process.stdout
+    try:
+        assert select.select([process.stdout], [], [], 30)[0]
+        assert json.loads(process.stdout.readline())["highest_id"] == 20
+    finally:
+        process.send_signal(2)
+        process.communicate(timeout=30)
 
 
 @ONE_DIRECTION
