@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import psycopg
 
-from init_slate_db.core.addresses import Reached
+from init_slate_db.core.addresses import Reached, answered
 from init_slate_db.core.connection import connect, server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
@@ -61,7 +61,8 @@ def add(options: AddOptions) -> ExitStatus:
                 return _carry_out(options, survey, _NOTHING)
             _create(survey)
             stands = _CREATED
-        with look(replace(options, create=False)) as survey:
+            options = _with_answers(options, survey)
+        with look(options) as survey:
             raise_any(survey.findings)
             stands = ""
             return _carry_out(options, survey, _CREATED)
@@ -77,6 +78,15 @@ def _plan(options: AddOptions, survey: Survey) -> list[str]:
         step = f'write events {survey.set_back:,} to {survey.agreement.destination_highest:,} of the destination to "'
         steps.insert(survey.actions.index(Action.COPY), f'{step}{options.set_back}", and delete them there')
     return steps
+
+
+def _with_answers(options: AddOptions, survey: Survey) -> AddOptions:
+    """The options of the second look, now that there is a destination, for which nothing is asked again."""
+    assert survey.source and survey.creation
+    source = answered(options.source, survey.source.reached)
+    return replace(
+        options, create=False, source=source, destination=answered(options.destination, survey.creation.server)
+    )
 
 
 def _create(survey: Survey) -> None:

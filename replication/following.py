@@ -9,6 +9,7 @@ from contextlib import closing
 import psycopg
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
+from init_slate_db.core.addresses import answered
 from init_slate_db.core.connection import Connection, connect, connect_now, server_errors
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
@@ -62,6 +63,7 @@ class Follower:
 
     def __init__(self, options: FollowOptions) -> None:
         self._options = options
+        self._source, self._destination = options.source, options.destination
         self._holder: Session | None = None
         self._began = False
         self._checked = False
@@ -75,8 +77,10 @@ class Follower:
         """Connects, checks, and follows; returns when there is nothing more to do."""
         options = self._options
         connecting = connect_now if self._began else connect
-        with open_sessions(options.source, options.destination, self._holder, connecting) as sessions:
+        with open_sessions(self._source, self._destination, self._holder, connecting) as sessions:
             self._holder = sessions.holder
+            self._source = answered(self._source, sessions.source)
+            self._destination = answered(self._destination, sessions.destination)
             facts = look(sessions.source, sessions.destination)
             hold(sessions.destination)
             self._check(sessions, facts)

@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from init_slate_db.core.addresses import reach
+from init_slate_db.core.addresses import answered, reach
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.progress import describe_duration
 from replication.options import PROGRAM, StatusOptions
-from replication.standing import Standing, Standings, look
+from replication.standing import Answers, Standing, Standings, look
 
 _UNITS = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 
@@ -22,11 +22,12 @@ def status(options: StatusOptions) -> ExitStatus:
 
     :raises SlateError: the source cannot be read.
     """
+    answers: Answers = {}
     if options.watch is None:
-        return _tell(options, _look(options))
+        return _tell(options, _look(options, answers))
     while True:
         started = time.monotonic()
-        found = _look(options)
+        found = _look(options, answers)
         if options.format == "text":
             _begin_look()
         _tell(options, found)
@@ -44,12 +45,14 @@ def _begin_look() -> None:
     write_result(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _look(options: StatusOptions) -> Standings:
-    source = reach(options.source, PROGRAM)
+def _look(options: StatusOptions, answers: Answers) -> Standings:
+    """answers: of the looks before, which nobody is asked for again."""
+    source = reach(answers.get(options.source, options.source), PROGRAM)
+    answers[options.source] = answered(options.source, source)
     with source.connection:
         # The shared options, and libpq's own sources, lead to destinations; what the source's address names does not.
-        connection = replace(options.fallback, role="a destination")
-        return look(source, replace(options.source, connection=connection), options.destinations)
+        fallback = replace(options.source, connection=options.fallback)
+        return look(source, fallback, options.destinations, answers)
 
 
 def _tell(options: StatusOptions, found: Standings) -> ExitStatus:

@@ -1,14 +1,17 @@
 """slate-replicate add: a destination follows a source; what speaks against it is refused before anything is done."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from init_slate_db.core.embedded import SUPERUSER
 from init_slate_db.core.errors import ExitStatus
-from tests.links import Pair, open_pair
+from tests.links import COMMAND, Pair, open_pair
 from tests.recovery import ONE_DIRECTION
 from tests.servers import Server, wait_for
 from tests.slate import create_database
+from tests.terminal import terminal
 
 USERS_INDEX = "CREATE INDEX users_own ON events ((event ->> 'value')) WHERE id > 5"
 
@@ -93,6 +96,20 @@ def test_the_destination_is_made_where_there_is_none(pair: Pair) -> None:
     assert "Add --create to have a destination made." in refused.stderr
     pair.add("--create")
     pair.wait_for_event(pair.append())
+    assert pair.same_events()
+
+
+@ONE_DIRECTION
+def test_what_was_answered_is_not_asked_for_again_once_the_destination_is_made(pair: Pair, tmp_path: Path) -> None:
+    pair.destination_server.drop(pair.copy)
+    environment = pair.source_server.environment(HOME=str(tmp_path))
+    del environment["PGUSER"], environment["PGPASSWORD"]
+    places = (f"postgresql://{pair.source_place}", f"postgresql://{pair.destination_place}")
+    with terminal(["add", *places, "--create", "--yes"], environment, COMMAND) as running:
+        for role, server in (("source", pair.source_server), ("destination", pair.destination_server)):
+            running.answer(f"Database User of the {role}:", SUPERUSER.encode() + b"\r")
+            running.answer(f"Database Password of the {role}:", server.password.encode() + b"\r")
+        assert running.end() == ExitStatus.DONE, running.screen()
     assert pair.same_events()
 
 

@@ -3,15 +3,19 @@
 import json
 import select
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from init_slate_db.core.embedded import SUPERUSER
 from init_slate_db.core.errors import ExitStatus
 from tests import commands
 from tests.links import COMMAND, Pair, open_pair
+from tests.proxy import Proxy
 from tests.recovery import ONE_DIRECTION
 from tests.servers import Server, wait_for
+from tests.terminal import terminal
 
 
 @pytest.fixture
@@ -20,6 +24,14 @@ def pair(server: Server, backup_server: Server, name: str) -> Iterator[Pair]:
     with open_pair(server, backup_server, name) as pair:
         pair.add()
         yield pair
+
+
+@pytest.fixture
+def nameless(server: Server, tmp_path: Path) -> dict[str, str]:
+    """An environment that names neither user nor password."""
+    environment = server.environment(HOME=str(tmp_path))
+    del environment["PGUSER"], environment["PGPASSWORD"]
+    return environment
 
 
 def as_destination(pair: Pair) -> dict[str, str]:
@@ -137,6 +149,33 @@ def test_whoever_reads_a_pipe_is_not_a_look_behind(pair: Pair) -> None:
     finally:
         process.send_signal(2)
         process.communicate(timeout=30)
+
+
+@ONE_DIRECTION
+def test_what_was_answered_is_not_asked_for_again(pair: Pair, nameless: dict[str, str]) -> None:
+    with Proxy(pair.source_server) as proxy:
+        elsewhere = f"127.0.0.1:{pair.source_server.port}/postgres"
+        source = f"host=127.0.0.1 port={proxy.port} dbname={pair.name}"
+        arguments = ["status", source, f"postgresql://{elsewhere}", "--watch", "0.1"]
+        with terminal(arguments, nameless, COMMAND) as running:
+            # One after the other, the destination that was named before the one that the source knows.
+            for role, server in (
+                ("the source", pair.source_server),
+                (f"destination {elsewhere}", pair.source_server),
+                (f"destination {pair.destination_place}", pair.destination_server),
+            ):
+                running.answer(f"Database User of {role}:", SUPERUSER.encode() + b"\r")
+                running.answer(f"Database Password of {role}:", server.password.encode() + b"\r")
+            wait_for(lambda: proxy.connections > 5, "some looks")
+
+
+@ONE_DIRECTION
+def test_a_destination_that_cannot_be_reached_is_told_by_its_place(pair: Pair) -> None:
+    for address in ("postgresql://127.0.0.1:1/elsewhere", "host=127.0.0.1 port=1 dbname=elsewhere"):
+        code, found = status(pair, address, "--connect-timeout", "200", "--quiet")
+        assert code == ExitStatus.DIFFERENT
+        one = found["destinations"][1]
+        assert (one["state"], one["place"]) == ("unknown", "127.0.0.1:1/elsewhere")
 
 
 @ONE_DIRECTION
