@@ -5,8 +5,6 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-import psycopg
-
 from init_slate_db.core.addresses import Reached, answered
 from init_slate_db.core.connection import connect, server_errors
 from init_slate_db.core.consent import Consent
@@ -37,6 +35,7 @@ _PATIENCE = 15
 _POLL = 0.05
 _NOTHING = "nothing was changed."
 _CREATED = "the destination is made, and does not follow. Run the same command again to go on."
+_SET_UP = "the destination follows, as soon as it has connected."
 
 
 def add(options: AddOptions) -> ExitStatus:
@@ -131,13 +130,15 @@ def _is_connected(source: Reached, name: str) -> bool:
     deadline = time.monotonic() + _PATIENCE
     try:
         while time.monotonic() < deadline:
-            link = read_link(source.connection, name)
+            with server_errors("say who is connected"):
+                link = read_link(source.connection, name)
             if link and link.active:
                 return True
             time.sleep(_POLL)
-    except psycopg.Error:
-        _logger.debug("The source does not say who is connected.", exc_info=True)
+    except SlateError:
+        _logger.warning("What stands: %s", _SET_UP)
+        raise
     except KeyboardInterrupt:
-        _logger.warning("Interrupted: the destination follows, as soon as it has connected.")
+        _logger.warning("Interrupted: %s", _SET_UP)
         raise
     return False

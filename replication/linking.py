@@ -184,14 +184,15 @@ class Linking:
 
     def _point(self) -> None:
         _logger.info("Leading the subscription to the source")
-        with server_errors("switch the subscription on"), self._writer() as writer:
+        self._stands = f"the destination follows, or does not follow yet. {_AGAIN}"
+        with server_errors("switch the subscription on"), self._writer() as writer, writer.transaction():
             subscription.point(writer, self._name, self._survey.conninfo)
             guard.install(writer)
         self._stands = f"{self._destination.place} follows."
 
     def _guard(self) -> None:
         self._stands = f"{self._destination.place} follows, and lets others write, too. {_AGAIN}"
-        with server_errors("let nobody else write"), self._writer() as writer:
+        with server_errors("let nobody else write"), self._writer() as writer, writer.transaction():
             guard.install(writer)
         self._stands = f"{self._destination.place} follows."
 
