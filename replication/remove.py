@@ -1,9 +1,11 @@
 """The verb remove: ends a link on both sides, or on the one that is left."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 
 from psycopg import errors, sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -152,20 +154,29 @@ def _of_source(source: Reached, name: str, link: Link | None) -> Finding:
 
 def _name_by_source(links: list[Link], address: Address) -> tuple[str, Finding]:
     """The name of the link to a destination that cannot be asked: by what the source has noted when it was added."""
-    parameters = parameters_of(address, PROGRAM)
-    host, port = str(parameters.get("host") or ""), int(parameters.get("port") or 5432)
-    wanted = (host, port, str(parameters["dbname"]))
+    places, hosts = _places(address)
     known = {link.name: link.destination for link in links if link.destination}
-    found = [name for name, one in known.items() if (one.host, one.port, one.database) == wanted or name == host]
+    found = [name for name, one in known.items() if one.place in places or name in hosts]
     if len(found) == 1:
         described = known[found[0]]
         return found[0], Finding(f"destination {described.place} is lost; its link is {found[0]}")
-    text = f"the source knows no destination {host}:{port}/{wanted[2]}"
+    text = f"the source knows no destination {' or '.join(places)}"
     if len(found) > 1:
-        text = f"the source knows {len(found)} destinations that were {host}:{port}/{wanted[2]}"
+        text = f"the source knows {len(found)} destinations that were {' or '.join(places)}"
     names = ", ".join(f"{name} ({one.place})" for name, one in known.items()) or "none"
     hint = f"Name the link in its place. Links: {names}."
     return "", objection("not-a-destination", text, hint)
+
+
+def _places(address: Address) -> tuple[list[str], list[str]]:
+    """What the address names, as a source notes it, and the hosts. Nobody is asked: nothing is connected to."""
+    silent = replace(address, connection=replace(address.connection, interactive=False))
+    parameters = parameters_of(silent, PROGRAM)
+    hosts = str(parameters.get("host") or os.environ.get("PGHOST", "")).split(",")
+    ports = str(parameters.get("port") or os.environ.get("PGPORT") or 5432).split(",")
+    # As libpq takes them: a port for all hosts, or one for each.
+    pairs = zip(hosts, cycle(ports), strict=False)
+    return [f"{host}:{port}/{parameters['dbname']}" for host, port in pairs], hosts
 
 
 def _filled(destination: Reached) -> Finding:
