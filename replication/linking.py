@@ -103,7 +103,6 @@ class Linking:
         _logger.info("Waiting for transactions that are in work on the source")
         with slot.hold_moment(self._source.reached, self._name) as moment, self._writer() as writer:
             guard.hold(writer, self._destination.place)
-            lift_timeouts(writer)
             kept = committing = False
             try:
                 with server_errors(f"fill {self._destination.place}"), writer.transaction():
@@ -198,7 +197,9 @@ class Linking:
 
     def _writer(self) -> Connection:
         reached: Reached = self._destination.reached
-        return connect(reached.parameters, reached.options)
+        connection = connect(reached.parameters, reached.options)
+        lift_timeouts(connection)
+        return connection
 
 
 def _build(writer: Connection, commands: list[str], bar: Progress) -> None:

@@ -11,7 +11,7 @@ from psycopg import errors, sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from init_slate_db.core.addresses import Address, Reached, parameters_of, reach
-from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.connection import Connection, lift_timeouts, server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
@@ -91,6 +91,8 @@ def _look(options: RemoveOptions) -> Iterator[_Survey]:
         def connect(address: Address) -> Reached:
             reached = reach(address, PROGRAM)
             open_connections.callback(reached.connection.close)
+            # A person may take long to agree, and so may indexes that are set aside.
+            lift_timeouts(reached.connection)
             return reached
 
         destination = None if options.lost == "destination" else _or_hint(connect, options.destination, "destination")

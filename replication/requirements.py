@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from init_slate_db.core.addresses import Reached, parameters_of, reach
-from init_slate_db.core.connection import connect, connect_first, pin, server_errors
+from init_slate_db.core.connection import connect, connect_first, lift_timeouts, pin, server_errors
 from init_slate_db.core.conninfo import Parameters
 from init_slate_db.core.creation import survey as creation
 from init_slate_db.core.errors import SlateError
@@ -75,6 +75,8 @@ def look(options: AddOptions) -> Iterator[Survey]:
     with ExitStack() as open_connections:
         source = reach(options.source, PROGRAM)
         open_connections.callback(source.connection.close)
+        # It is idle for as long as the copy takes, and then asked again.
+        lift_timeouts(source.connection)
         # Once connected with, they hold what was asked for, though there be no such database.
         parameters = parameters_of(options.destination, PROGRAM)
         try:
@@ -85,6 +87,7 @@ def look(options: AddOptions) -> Iterator[Survey]:
             yield _survey_creation(options, source, parameters, open_connections)
             return
         open_connections.callback(connection.close)
+        lift_timeouts(connection)
         yield _survey(options, source, Reached(connection, pin(parameters, connection), options.destination.connection))
 
 

@@ -27,6 +27,12 @@ END_ADD = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'slate-replicate' AND backend_type = 'client backend'
 """
+# For longer than any limit.
+WAITS_LONG = """
+SELECT FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'slate-replicate' AND wait_event_type = 'Lock'
+  AND clock_timestamp() - query_start > interval '2s'
+"""
 UNGUARD = ["DROP TRIGGER refuse_while_following ON events", "ALTER TABLE events DISABLE TRIGGER refuse_while_following"]
 
 
@@ -150,6 +156,29 @@ def test_a_guard_that_cannot_be_made_leaves_nothing_and_what_stands_is_told(pair
     pair.add()
     pair.wait_for_event(pair.append())
     assert pair.same_events()
+
+
+@pytest.mark.parametrize("limit", ["statement_timeout", "idle_session_timeout"])
+@pytest.mark.parametrize(("verb", "blocked"), [("add", "source"), ("add", "destination"), ("remove", "destination")])
+def test_limits_that_are_meant_for_other_clients_end_no_long_work(
+    server: Server, backup_server: Server, name: str, *, verb: str, blocked: str, limit: str
+) -> None:
+    with open_pair(server, backup_server, name) as pair:
+        if verb == "remove":
+            pair.add()
+        connect = pair.source if blocked == "source" else pair.destination
+        with connect() as blocker, connect() as observer:
+            for one, database in ((server, pair.name), (backup_server, pair.copy)):
+                with one.connect() as connection:
+                    connection.execute(f"ALTER DATABASE {database} SET {limit} = '1s'".encode())
+            with blocker.transaction():
+                # Beside this lock no publication is made, no event copied, and no trigger dropped.
+                blocker.execute("LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE")
+                words = [verb, pair.source_address(), pair.destination_address(), "--yes"]
+                process = commands.start(words, server.environment(), COMMAND)
+                wait_for(lambda: process.poll() is not None or observer.execute(WAITS_LONG).rowcount, "a long wait")
+            output, errors = process.communicate(timeout=60)
+        assert process.returncode == ExitStatus.DONE, output + errors
 
 
 def test_failover_slots_need_versions_that_have_them(server: Server, backup_server: Server, name: str) -> None:
