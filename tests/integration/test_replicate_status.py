@@ -152,6 +152,22 @@ def test_whoever_reads_a_pipe_is_not_a_look_behind(pair: Pair) -> None:
 
 
 @ONE_DIRECTION
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_watch_ends_when_nobody_reads_it_any_more(pair: Pair, format_: str) -> None:
+    arguments = ["status", pair.source_address(), "--watch", "0.1", "--format", format_]
+    process = commands.start(arguments, as_destination(pair), COMMAND)
+    try:
+        assert process.stdout and process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(30) == ExitStatus.DONE
+    finally:
+        process.kill()
+        process.wait(30)
+    assert process.stderr and process.stderr.read() == ""
+    process.stderr.close()
+
+
+@ONE_DIRECTION
 def test_what_was_answered_is_not_asked_for_again(pair: Pair, nameless: dict[str, str]) -> None:
     with Proxy(pair.source_server) as proxy:
         elsewhere = f"127.0.0.1:{pair.source_server.port}/postgres"
