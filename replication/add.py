@@ -5,9 +5,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-import psycopg
-
-from init_slate_db.core.addresses import Reached
+from init_slate_db.core.addresses import Reached, answered
 from init_slate_db.core.connection import connect, server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
@@ -37,6 +35,7 @@ _PATIENCE = 15
 _POLL = 0.05
 _NOTHING = "nothing was changed."
 _CREATED = "the destination is made, and does not follow. Run the same command again to go on."
+_SET_UP = "the destination follows, as soon as it has connected."
 
 
 def add(options: AddOptions) -> ExitStatus:
@@ -61,7 +60,8 @@ def add(options: AddOptions) -> ExitStatus:
                 return _carry_out(options, survey, _NOTHING)
             _create(survey)
             stands = _CREATED
-        with look(replace(options, create=False)) as survey:
+            options = _with_answers(options, survey)
+        with look(options) as survey:
             raise_any(survey.findings)
             stands = ""
             return _carry_out(options, survey, _CREATED)
@@ -77,6 +77,15 @@ def _plan(options: AddOptions, survey: Survey) -> list[str]:
         step = f'write events {survey.set_back:,} to {survey.agreement.destination_highest:,} of the destination to "'
         steps.insert(survey.actions.index(Action.COPY), f'{step}{options.set_back}", and delete them there')
     return steps
+
+
+def _with_answers(options: AddOptions, survey: Survey) -> AddOptions:
+    """The options of the second look, now that there is a destination, for which nothing is asked again."""
+    assert survey.source and survey.creation
+    source = answered(options.source, survey.source.reached)
+    return replace(
+        options, create=False, source=source, destination=answered(options.destination, survey.creation.server)
+    )
 
 
 def _create(survey: Survey) -> None:
@@ -121,13 +130,15 @@ def _is_connected(source: Reached, name: str) -> bool:
     deadline = time.monotonic() + _PATIENCE
     try:
         while time.monotonic() < deadline:
-            link = read_link(source.connection, name)
+            with server_errors("say who is connected"):
+                link = read_link(source.connection, name)
             if link and link.active:
                 return True
             time.sleep(_POLL)
-    except psycopg.Error:
-        _logger.debug("The source does not say who is connected.", exc_info=True)
+    except SlateError:
+        _logger.warning("What stands: %s", _SET_UP)
+        raise
     except KeyboardInterrupt:
-        _logger.warning("Interrupted: the destination follows, as soon as it has connected.")
+        _logger.warning("Interrupted: %s", _SET_UP)
         raise
     return False

@@ -22,6 +22,7 @@ from replication.options import (
 from replication.reading import (
     ADDRESS,
     DEFAULT_JOBS,
+    read_fallback,
     read_file,
     read_interval,
     read_jobs,
@@ -177,9 +178,10 @@ def _build_follow() -> OptionParser:
 
 
 def _add(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
+    fallback = read_fallback(values, faults)
     options = AddOptions(
-        source=read_side(values, "source", faults),
-        destination=read_side(values, "destination", faults),
+        source=read_side(values, "source", fallback, faults),
+        destination=read_side(values, "destination", fallback, faults),
         way=read_way(values, faults),
         create=values.create,
         failover=values.failover,
@@ -196,10 +198,11 @@ def _add(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitSta
 
 
 def _status(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
+    fallback = read_fallback(values, faults)
     options = StatusOptions(
-        source=read_side(values, "source", faults),
-        destinations=tuple(read_one(one, "destination", values, faults) for one in values.destinations),
-        fallback=shared.read_fallback_connection_options(values, Faults()),
+        source=read_side(values, "source", fallback, faults),
+        destinations=tuple(read_one(one, "destination", fallback, faults) for one in values.destinations),
+        fallback=fallback.connection,
         watch=read_interval(values.watch, faults),
         limits=read_limits(values.max_lag or [], faults),
         format=shared.read_format(values, faults),
@@ -212,9 +215,10 @@ def _status(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
 
 
 def _verify(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
+    fallback = read_fallback(values, faults)
     options = VerifyOptions(
-        source=read_side(values, "source", faults),
-        destination=read_side(values, "destination", faults),
+        source=read_side(values, "source", fallback, faults),
+        destination=read_side(values, "destination", fallback, faults),
         jobs=read_jobs(values, faults),
         format=shared.read_format(values, faults),
         log=log,
@@ -226,9 +230,10 @@ def _verify(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
 
 
 def _remove(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
+    fallback = read_fallback(values, faults)
     options = RemoveOptions(
-        source=read_side(values, "source", faults),
-        destination=read_side(values, "destination", faults),
+        source=read_side(values, "source", fallback, faults),
+        destination=read_side(values, "destination", fallback, faults),
         lost=cast(Side | None, shared.read_choice(values.lost, "--lost", SIDES, faults)),
         yes=values.yes,
         dry_run=values.dry_run,
@@ -241,9 +246,10 @@ def _remove(values: argparse.Namespace, faults: Faults, log: LogOptions) -> Exit
 
 
 def _follow(values: argparse.Namespace, faults: Faults, log: LogOptions) -> ExitStatus:
+    fallback = read_fallback(values, faults)
     options = FollowOptions(
-        source=read_side(values, "source", faults),
-        destination=read_side(values, "destination", faults),
+        source=read_side(values, "source", fallback, faults),
+        destination=read_side(values, "destination", fallback, faults),
         once=values.once,
         log=log,
     )

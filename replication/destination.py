@@ -11,6 +11,7 @@ from init_slate_db.core.findings import Finding, objections
 from init_slate_db.core.identity import read_identity
 from replication import guard
 from replication.link import link_name
+from replication.shape import no_events
 
 _FIRST_WITH_SUBSCRIBERS = 16
 _FIRST_WITH_FAILOVER = 17
@@ -136,6 +137,7 @@ def _judge(place: str, facts: Any, version: int, others: list[Subscription], fai
     role = facts["role"]
     subscribes = facts["is_superuser"] or (facts["may_subscribe"] and facts["may_create"])
     reasons = [
+        no_events(facts["owns_events"]),
         (facts["in_recovery"], "read-only", "it is a standby", "Name its primary."),
         (
             facts["is_source"],
@@ -149,7 +151,12 @@ def _judge(place: str, facts: Any, version: int, others: list[Subscription], fai
             f'role "{role}" does not own table events',
             "Use its owner.",
         ),
-        (not facts["unique_ids"], "not-a-destination", "its ids have no unique index", "Make id its primary key."),
+        (
+            facts["owns_events"] is not None and not facts["unique_ids"],
+            "not-a-destination",
+            "its ids have no unique index",
+            "Make id its primary key.",
+        ),
         (
             not subscribes and version < _FIRST_WITH_SUBSCRIBERS,
             "no-right",

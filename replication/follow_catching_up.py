@@ -7,7 +7,7 @@ from typing import NoReturn
 from init_slate_db.core.connection import server_errors
 from init_slate_db.core.options import LogOptions
 from init_slate_db.core.progress import progress
-from replication import follow_indexes as indexes
+from replication import follow_indexes
 from replication.follow_batches import Batch, Transfer
 from replication.follow_facts import Facts
 from replication.follow_notifications import Ear
@@ -96,12 +96,12 @@ class Chase:
             return
         connection = self._destination.connection
         with server_errors(f"set indexes of {self._destination.place} aside"):
-            if indexes.set_aside(connection):
+            if follow_indexes.set_aside(connection):
                 self._may_lack_indexes = True
                 _logger.info("The indexes of %s are set aside until it has caught up.", self._destination.place)
 
     def _bring_indexes_back(self) -> None:
         with server_errors(f"build indexes of {self._destination.place}"):
-            for number, count in indexes.bring_back(self._destination.connection):
+            for number, count in follow_indexes.bring_back(self._destination.connection):
                 _logger.info("Building index %d of %d.", number, count, extra={"index": number, "indexes": count})
         self._may_lack_indexes = False

@@ -22,7 +22,10 @@ _DESTINATION = """
 SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
        to_regclass('public.id') IS NOT NULL AS is_source,
        pg_has_role(c.relowner, 'USAGE') AS owns_events,
-       c.relkind = 'r' AND has_database_privilege(current_database(), 'TEMPORARY') AS takes_indexes_aside,
+       c.relkind = 'r' AND has_database_privilege(current_database(), 'TEMPORARY')
+       -- As which they are built again.
+       AND has_database_privilege(c.relowner, current_database(), 'TEMPORARY')
+       AND has_schema_privilege(c.relowner, 'public', 'CREATE') AS takes_indexes_aside,
        has_table_privilege(c.oid, 'INSERT')
        OR (SELECT bool_and(has_column_privilege(c.oid, a.attnum, 'INSERT')) FROM pg_attribute AS a
            WHERE a.attrelid = c.oid AND a.attname IN ('id', 'ts', 'event')) AS may_insert,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psycopg import errors
 
 from init_slate_db.core.connection import Connection
-from init_slate_db.core.guard import keep_indexes, kept_indexes
+from init_slate_db.core.guard import bring_index_back, keep_indexes, kept_indexes
 from replication import indexes
 
 # Who reads the destination is not kept waiting for longer than this behind one who reads for long.
@@ -43,7 +43,7 @@ def bring_back(connection: Connection) -> Iterator[tuple[int, int]]:
     for number, command in enumerate(commands, 1):
         yield number, len(commands)
         with connection.transaction():
-            indexes.bring_back(connection, command)
+            bring_index_back(connection, command)
             keep_indexes(connection, commands[number:])
 
 

@@ -9,19 +9,18 @@ import psycopg
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from init_slate_db.core.addresses import Address, Reached, reach
-from init_slate_db.core.connection import Connection, connect, server_errors
+from init_slate_db.core.connection import Connection, connect, lift_timeouts, server_errors
 from init_slate_db.core.conninfo import Parameters
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import ConnectionOptions
 from replication import guard
 from replication.options import PROGRAM
 
-# No limit that was meant for other clients, and a server that notices within half a minute that we are gone: it would
-# keep the destination locked for us.
+# No limit on waits for locks, and a server that notices within half a minute that we are gone: it would keep the
+# destination locked for us.
 _SETTINGS = """
-SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
-SET idle_session_timeout = 0; SET default_transaction_isolation = 'read committed'; SET row_security = off;
-SET jit = off; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+SET lock_timeout = 0; SET default_transaction_isolation = 'read committed'; SET row_security = off; SET jit = off;
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
 SET tcp_user_timeout = 30000
 """
 # Only some systems can do this: with it, a server notices during a long statement, too.
@@ -109,9 +108,8 @@ def _open(address: Address, connecting: Connecting) -> Reached:
     connection = reached.connection
     try:
         with server_errors(f"begin a session on {reached.place}"):
+            lift_timeouts(connection)
             connection.execute(_SETTINGS)
-            if connection.info.server_version >= 170000:
-                connection.execute("SET transaction_timeout = 0")
             with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
                 connection.execute(_CHECK_CLIENT)
     except BaseException:

@@ -9,13 +9,13 @@ from contextlib import closing
 import psycopg
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
+from init_slate_db.core.addresses import answered
 from init_slate_db.core.connection import Connection, connect, connect_now, server_errors
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.parallel import in_parallel
 from init_slate_db.core.progress import describe_duration
-from replication import follow_prefix as prefix
-from replication import guard
+from replication import follow_prefix, guard
 from replication.follow_catching_up import LOOK_INTERVAL, Chase
 from replication.follow_facts import Facts, look
 from replication.follow_sessions import Session, Sessions, hold, open_sessions
@@ -63,6 +63,7 @@ class Follower:
 
     def __init__(self, options: FollowOptions) -> None:
         self._options = options
+        self._source, self._destination = options.source, options.destination
         self._holder: Session | None = None
         self._began = False
         self._checked = False
@@ -76,8 +77,10 @@ class Follower:
         """Connects, checks, and follows; returns when there is nothing more to do."""
         options = self._options
         connecting = connect_now if self._began else connect
-        with open_sessions(options.source, options.destination, self._holder, connecting) as sessions:
+        with open_sessions(self._source, self._destination, self._holder, connecting) as sessions:
             self._holder = sessions.holder
+            self._source = answered(self._source, sessions.source)
+            self._destination = answered(self._destination, sessions.destination)
             facts = look(sessions.source, sessions.destination)
             hold(sessions.destination)
             self._check(sessions, facts)
@@ -155,15 +158,15 @@ class Follower:
         source, destination = sessions.source, sessions.destination
         connection = destination.connection
         with server_errors(f"guard {destination.place}"):
-            guarded = guard.is_installed(connection)
+            guarded = guard.refuses_writes(connection)
             # In one transaction, whose lock keeps others from writing meanwhile: a guard says that all was compared.
             with connection.transaction():
                 if facts.owns_events:
                     guard.install(connection)
                 if guarded or self._checked:
-                    prefix.check_last(source, destination)
+                    follow_prefix.check_last(source, destination)
                 else:
-                    prefix.check_all(source, destination, self._options.log)
+                    follow_prefix.check_all(source, destination, self._options.log)
         if not (guarded or self._checked or facts.owns_events):
             _logger.warning(
                 'Other writers are not refused by %s: "%s" does not own its events. Once its owner has followed with '

@@ -103,7 +103,6 @@ class Linking:
         _logger.info("Waiting for transactions that are in work on the source")
         with slot.hold_moment(self._source.reached, self._name) as moment, self._writer() as writer:
             guard.hold(writer, self._destination.place)
-            lift_timeouts(writer)
             kept = committing = False
             try:
                 with server_errors(f"fill {self._destination.place}"), writer.transaction():
@@ -184,20 +183,23 @@ class Linking:
 
     def _point(self) -> None:
         _logger.info("Leading the subscription to the source")
-        with server_errors("switch the subscription on"), self._writer() as writer:
+        self._stands = f"the destination follows, or does not follow yet. {_AGAIN}"
+        with server_errors("switch the subscription on"), self._writer() as writer, writer.transaction():
             subscription.point(writer, self._name, self._survey.conninfo)
             guard.install(writer)
         self._stands = f"{self._destination.place} follows."
 
     def _guard(self) -> None:
         self._stands = f"{self._destination.place} follows, and lets others write, too. {_AGAIN}"
-        with server_errors("let nobody else write"), self._writer() as writer:
+        with server_errors("let nobody else write"), self._writer() as writer, writer.transaction():
             guard.install(writer)
         self._stands = f"{self._destination.place} follows."
 
     def _writer(self) -> Connection:
         reached: Reached = self._destination.reached
-        return connect(reached.parameters, reached.options)
+        connection = connect(reached.parameters, reached.options)
+        lift_timeouts(connection)
+        return connection
 
 
 def _build(writer: Connection, commands: list[str], bar: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from init_slate_db.core.connection import server_errors
 from init_slate_db.core.digests.blocks import Blocks, count_events, differing_blocks, digest_blocks
 from init_slate_db.core.digests.extent import Advanced, extent_of, ignore
 from init_slate_db.core.digests.settings import Settings
@@ -18,8 +19,9 @@ _HIGHEST = "SELECT max(id) FROM public.events"
 class Agreement:
     """What both hold of the ids up to until_id, inclusive.
 
-    source_highest, destination_highest: of all ids; 0 where there are no events. events: how many each holds up to
-    until_id. digest: of the source's. first_difference: the ids, both ends inclusive, of the first block that differs.
+    source_highest, destination_highest: of all ids; 0 where there are no events. source_events, destination_events: how
+    many each holds up to until_id; source_digest, destination_digest: of these. first_difference: the ids, both ends
+    inclusive, of the first block that differs.
     """
 
     until_id: int
@@ -38,8 +40,12 @@ class Agreement:
 
 
 def highest_id(snapshot: Snapshot) -> int:
-    """The highest id; 0 where there are no events."""
-    row = snapshot.connection.execute(_HIGHEST).fetchone()
+    """The highest id; 0 where there are no events.
+
+    :raises SlateError: connection-lost, or what else the server says: of a database that is no event store, too.
+    """
+    with server_errors(f"say what {snapshot.place} holds"):
+        row = snapshot.connection.execute(_HIGHEST).fetchone()
     return (row and row[0]) or 0
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, read_address
@@ -20,22 +20,32 @@ _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _BYTES = {"kB": 2**10, "MB": 2**20, "GB": 2**30}
 
 
-def read_side(values: argparse.Namespace, side: Side, faults: Faults) -> Address:
+class Fallback(NamedTuple):
+    """What fills up each address. database: None where none is named."""
+
+    connection: ConnectionOptions
+    database: str | None
+
+
+def read_fallback(values: argparse.Namespace, faults: Faults) -> Fallback:
+    """The options that all addresses share."""
+    connection = shared.read_fallback_connection_options(values, faults)
+    return Fallback(connection, shared.read_text(values.database, "--database", faults))
+
+
+def read_side(values: argparse.Namespace, side: Side, fallback: Fallback, faults: Faults) -> Address:
     """The address of the source or the destination, which is needed."""
     value = getattr(values, side)
     if value is None:
         faults.add(side.upper(), f"is needed: {ADDRESS}")
         return Address(ConnectionOptions(), "")
-    return read_one(value, side, values, faults)
+    return read_one(value, side, fallback, faults)
 
 
-def read_one(value: str, side: Side, values: argparse.Namespace, faults: Faults) -> Address:
-    """One address that was given for that side, filled up from the shared options."""
-    # The shared options are told of once, where the source is read.
-    told = faults if side == "source" else Faults()
-    connection = replace(shared.read_fallback_connection_options(values, told), role=f"the {side}")
-    database = shared.read_text(values.database, "--database", told)
-    return read_address(value, side.upper(), connection, database, faults)
+def read_one(value: str, side: Side, fallback: Fallback, faults: Faults) -> Address:
+    """One address that was given for that side, filled up."""
+    connection = replace(fallback.connection, role=f"the {side}")
+    return read_address(value, side.upper(), connection, fallback.database, faults)
 
 
 def read_way(values: argparse.Namespace, faults: Faults) -> Mapping[str, Any]:

@@ -1,15 +1,17 @@
 """The verb remove: ends a link on both sides, or on the one that is left."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 
 from psycopg import errors, sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from init_slate_db.core.addresses import Address, Reached, parameters_of, reach
-from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.connection import Connection, lift_timeouts, server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
@@ -89,6 +91,8 @@ def _look(options: RemoveOptions) -> Iterator[_Survey]:
         def connect(address: Address) -> Reached:
             reached = reach(address, PROGRAM)
             open_connections.callback(reached.connection.close)
+            # A person may take long to agree, and so may indexes that are set aside.
+            lift_timeouts(reached.connection)
             return reached
 
         destination = None if options.lost == "destination" else _or_hint(connect, options.destination, "destination")
@@ -152,20 +156,29 @@ def _of_source(source: Reached, name: str, link: Link | None) -> Finding:
 
 def _name_by_source(links: list[Link], address: Address) -> tuple[str, Finding]:
     """The name of the link to a destination that cannot be asked: by what the source has noted when it was added."""
-    parameters = parameters_of(address, PROGRAM)
-    host, port = str(parameters.get("host") or ""), int(parameters.get("port") or 5432)
-    wanted = (host, port, str(parameters["dbname"]))
+    places, hosts = _places(address)
     known = {link.name: link.destination for link in links if link.destination}
-    found = [name for name, one in known.items() if (one.host, one.port, one.database) == wanted or name == host]
+    found = [name for name, one in known.items() if one.place in places or name in hosts]
     if len(found) == 1:
         described = known[found[0]]
         return found[0], Finding(f"destination {described.place} is lost; its link is {found[0]}")
-    text = f"the source knows no destination {host}:{port}/{wanted[2]}"
+    text = f"the source knows no destination {' or '.join(places)}"
     if len(found) > 1:
-        text = f"the source knows {len(found)} destinations that were {host}:{port}/{wanted[2]}"
+        text = f"the source knows {len(found)} destinations that were {' or '.join(places)}"
     names = ", ".join(f"{name} ({one.place})" for name, one in known.items()) or "none"
     hint = f"Name the link in its place. Links: {names}."
     return "", objection("not-a-destination", text, hint)
+
+
+def _places(address: Address) -> tuple[list[str], list[str]]:
+    """What the address names, as a source notes it, and the hosts. Nobody is asked: nothing is connected to."""
+    silent = replace(address, connection=replace(address.connection, interactive=False))
+    parameters = parameters_of(silent, PROGRAM)
+    hosts = str(parameters.get("host") or os.environ.get("PGHOST", "")).split(",")
+    ports = str(parameters.get("port") or os.environ.get("PGPORT") or 5432).split(",")
+    # As libpq takes them: a port for all hosts, or one for each.
+    pairs = zip(hosts, cycle(ports), strict=False)
+    return [f"{host}:{port}/{parameters['dbname']}" for host, port in pairs], hosts
 
 
 def _filled(destination: Reached) -> Finding:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from init_slate_db.core.addresses import Reached, parameters_of, reach
-from init_slate_db.core.connection import connect, connect_first, pin, server_errors
+from init_slate_db.core.connection import connect, connect_first, lift_timeouts, pin, server_errors
+from init_slate_db.core.conninfo import Parameters
 from init_slate_db.core.creation import survey as creation
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.findings import Finding, objection
@@ -52,7 +53,7 @@ class Survey:
     """What was found, in the order in which a person reads it. actions: what is to be done, in order.
 
     set_back: the id from which on the events of the destination are to go; None: all stay.
-    creation: of the destination, where it is not there; all that follows is found out when it is.
+    creation: of the destination, where it is not there; all that follows the source is found out when it is.
     """
 
     findings: tuple[Finding, ...]
@@ -74,15 +75,20 @@ def look(options: AddOptions) -> Iterator[Survey]:
     with ExitStack() as open_connections:
         source = reach(options.source, PROGRAM)
         open_connections.callback(source.connection.close)
+        # It is idle for as long as the copy takes, and then asked again.
+        lift_timeouts(source.connection)
+        # Once connected with, they hold what was asked for, though there be no such database.
+        parameters = parameters_of(options.destination, PROGRAM)
         try:
-            destination = reach(options.destination, PROGRAM)
+            connection = connect(parameters, options.destination.connection)
         except SlateError as error:
             if error.code != "database-missing" or not options.create:
                 raise _with_create(error) from error
-            yield _survey_creation(options, source, open_connections)
+            yield _survey_creation(options, source, parameters, open_connections)
             return
-        open_connections.callback(destination.connection.close)
-        yield _survey(options, source, destination)
+        open_connections.callback(connection.close)
+        lift_timeouts(connection)
+        yield _survey(options, source, Reached(connection, pin(parameters, connection), options.destination.connection))
 
 
 def _with_create(error: SlateError) -> SlateError:
@@ -91,8 +97,10 @@ def _with_create(error: SlateError) -> SlateError:
     return SlateError(error.code, error.what, why=error.why, hint="Add --create to have a destination made.")
 
 
-def _survey_creation(options: AddOptions, source: Reached, open_connections: ExitStack) -> Survey:
-    parameters = parameters_of(options.destination, PROGRAM)
+def _survey_creation(
+    options: AddOptions, source: Reached, parameters: Parameters, open_connections: ExitStack
+) -> Survey:
+    """parameters: of the destination that there is not, with what was asked for on the way."""
     name = str(parameters["dbname"])
     connection = connect_first(parameters, options.destination.connection, ("postgres", "template1"))
     open_connections.callback(connection.close)
@@ -102,6 +110,7 @@ def _survey_creation(options: AddOptions, source: Reached, open_connections: Exi
     return Survey(
         (*look_ahead.findings, *found.findings),
         (Action.CREATE, Action.PUBLISH, Action.COPY),
+        look_ahead,
         creation=Creation(name, server, found),
     )
 

@@ -3,6 +3,7 @@
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.digests.survey import check_events_table
 from init_slate_db.core.errors import SlateError
+from init_slate_db.core.findings import Reason
 
 # Replication leaves generated columns to the destination.
 _COLUMNS = """
@@ -11,6 +12,11 @@ WHERE a.attrelid = 'public.events'::regclass AND a.attnum > 0 AND NOT a.attisdro
 ORDER BY a.attnum
 """
 _KNOWN = ("id", "ts", "event")
+
+
+def no_events(owns_events: bool | None) -> Reason:
+    """What speaks against a database without table events, whose owner is None."""
+    return owns_events is None, "not-an-event-store", "it has no table public.events", "Name another database."
 
 
 def check_same_shape(source: Connection, source_place: str, destination: Connection, destination_place: str) -> None:

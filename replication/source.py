@@ -10,6 +10,7 @@ from init_slate_db.core.connection import server_errors
 from init_slate_db.core.findings import Finding, objections
 from init_slate_db.core.identity import read_identity
 from replication.link import Link, read_link
+from replication.shape import no_events
 
 # The walsender of add keeps a temporary slot beside the lasting one for a moment.
 _SLOTS_NEEDED = 2
@@ -22,7 +23,7 @@ SELECT current_user AS role, pg_is_in_recovery() AS in_recovery, current_setting
        - (SELECT count(*) FROM pg_stat_replication)::integer AS free_senders,
        (SELECT r.rolsuper OR r.rolreplication FROM pg_roles AS r WHERE r.rolname = current_user) AS may_replicate,
        (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c
-        WHERE c.oid = 'public.events'::regclass) AS owns_events,
+        WHERE c.oid = to_regclass('public.events')) AS owns_events,
        has_database_privilege(current_database(), 'CREATE') AS may_create,
        coalesce(current_setting('synchronized_standby_slots', true), '') AS waits_for
 """
@@ -62,6 +63,7 @@ def _judge(place: str, facts: Any, version: int, link: Link | None, failover: bo
     role = facts["role"]
     slots = _SLOTS_NEEDED - (1 if link and link.has_slot else 0)
     reasons = [
+        no_events(facts["owns_events"]),
         (
             facts["in_recovery"],
             "read-only",
@@ -92,7 +94,7 @@ def _judge(place: str, facts: Any, version: int, link: Link | None, failover: bo
             f'role "{role}" may not replicate',
             f'Have a superuser run there: ALTER ROLE "{role}" REPLICATION',
         ),
-        (not facts["owns_events"], "no-right", f'role "{role}" does not own table events', "Use its owner."),
+        (facts["owns_events"] is False, "no-right", f'role "{role}" does not own table events', "Use its owner."),
         (
             not facts["may_create"],
             "no-right",

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from init_slate_db.core.addresses import Address, Reached, reach
-from init_slate_db.core.connection import server_errors
+from init_slate_db.core.addresses import Address, Reached, answered, parameters_of
+from init_slate_db.core.connection import connect, pin, server_errors
+from init_slate_db.core.conninfo import describe
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
 from replication import diagnosis, guard
@@ -24,6 +25,11 @@ SELECT (SELECT coalesce(max(e.id), 0) FROM public.events AS e),
              FROM unnest(%s::bigint[]) WITH ORDINALITY AS n (id, position)
              LEFT JOIN public.events AS e ON e.id = n.id ORDER BY n.position)
 """
+# Perhaps another user, or a password, is what it takes.
+_ANSWERABLE = {"no-such-user", "password-needed", "wrong-password"}
+
+Answers = dict[Address, Address]
+"""Addresses as they were named, and the same ones with what a person at a terminal has answered."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,10 @@ class Standings:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a destination itself says. fault: why it says nothing."""
+    """What a destination itself says. fault: why it says nothing.
+
+    answerable: it lets nobody in whom it does not know, and who that is can be asked for.
+    """
 
     place: str
     name: str = ""
@@ -84,23 +93,25 @@ class _Seen:
     errors: int | None = None
     refuses_writes: bool | None = None
     fault: str = ""
+    answerable: bool = False
     reached: Reached | None = None
 
 
-def look(source: Reached, fallback: Address, named: Sequence[Address]) -> Standings:
+def look(source: Reached, fallback: Address, named: Sequence[Address], answers: Answers) -> Standings:
     """Reads how all destinations stand. Writes nothing.
 
     :param fallback: what leads to destinations that the source knows, but for host, port and database.
     :param named: destinations that the user named: those that the source knows are reached so, others are told, too.
+    :param answers: what is asked for joins them.
     :raises SlateError: what the source says; what a destination says is told as its reason.
     """
     with server_errors(f"say who follows {source.place}"):
         links = read_links(source.connection)
     seen: list[_Seen] = []
     try:
-        seen += _see_all(named)
+        seen += _see_all(named, answers)
         unnamed = [link for link in links if link.name not in {one.name for one in seen}]
-        seen += _see_all([_address(link, fallback) for link in unnamed])
+        seen += _see_all([_address(link, fallback) for link in unnamed], answers)
         pairs = _pair(
             links, seen[: len(named)], dict(zip([link.name for link in unnamed], seen[len(named) :], strict=True))
         )
@@ -124,9 +135,25 @@ def _pair(links: Sequence[Link], named: Sequence[_Seen], others: dict[str, _Seen
     return [*((link, by_name[link.name]) for link in links), *((None, one) for one in named if one.name not in known)]
 
 
-def _see_all(addresses: Sequence[Address | None]) -> list[_Seen]:
+def _see_all(addresses: Sequence[Address | None], answers: Answers) -> list[_Seen]:
     with ThreadPoolExecutor(max_workers=16) as pool:
-        return list(pool.map(_see, addresses))
+        quiet = [address and answers.get(address, _without_questions(address)) for address in addresses]
+        seen = list(pool.map(_see, quiet))
+    # One question after the other, and only where there has to be one.
+    for number, (address, one) in enumerate(zip(addresses, seen, strict=True)):
+        if address and address.connection.interactive and one.answerable:
+            seen[number] = found = _see(_asking(address, one.place))
+            if found.reached:
+                answers[address] = answered(address, found.reached)
+    return seen
+
+
+def _without_questions(address: Address) -> Address:
+    return replace(address, connection=replace(address.connection, interactive=False))
+
+
+def _asking(address: Address, place: str) -> Address:
+    return replace(address, connection=replace(address.connection, role=f"destination {place}"))
 
 
 def _address(link: Link, fallback: Address) -> Address | None:
@@ -140,17 +167,19 @@ def _address(link: Link, fallback: Address) -> Address | None:
 def _see(address: Address | None) -> _Seen:
     if address is None:
         return _Seen("", fault="nothing tells which destination it is for")
+    parameters = parameters_of(address, PROGRAM)
     try:
-        reached = reach(address, PROGRAM)
+        connection = connect(parameters, address.connection)
     except SlateError as error:
-        host = f"{address.connection.host}:{address.connection.port}/{address.database}"
-        return _Seen(host, fault=f"cannot be reached from here: {error.why or error.what}")
+        place = f"{describe(parameters)}/{parameters['dbname']}"
+        fault = f"cannot be reached from here: {error.why or error.what}"
+        return _Seen(place, fault=fault, answerable=error.code in _ANSWERABLE)
+    reached = Reached(connection, pin(parameters, connection), address.connection)
     try:
         with server_errors(f"say how {reached.place} stands"):
             return _ask(reached)
     except SlateError as error:
-        reached.connection.close()
-        return _Seen(reached.place, fault=f"cannot be read: {error.why or error.what}")
+        return _Seen(reached.place, fault=f"cannot be read: {error.why or error.what}", reached=reached)
 
 
 def _ask(reached: Reached) -> _Seen:

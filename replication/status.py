@@ -7,53 +7,53 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from init_slate_db.core.addresses import reach
+from init_slate_db.core.addresses import answered, reach
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.progress import describe_duration
 from replication.options import PROGRAM, StatusOptions
-from replication.standing import Standing, Standings, look
+from replication.standing import Answers, Standing, Standings, look
 
 _UNITS = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 
 
 def status(options: StatusOptions) -> ExitStatus:
-    """Looks once, or again and again until it is interrupted, and tells.
+    """Looks once, or again and again until it is interrupted or nobody reads it any more, and tells.
 
     :raises SlateError: the source cannot be read.
     """
-    if options.watch is None:
-        return _tell(options, _look(options))
+    answers: Answers = {}
     while True:
         started = time.monotonic()
-        found = _look(options)
-        if options.format == "text":
-            _begin_look()
-        _tell(options, found)
+        found = _look(options, answers)
+        is_read = write_result(
+            json.dumps(_as_json(options, found)) if options.format == "json" else _for_people(options, found)
+        )
+        if options.watch is None or not is_read:
+            well = all(one.follows and not one.exceeds(options.limits) for one in found.destinations)
+            return ExitStatus.DONE if well else ExitStatus.DIFFERENT
         time.sleep(max(0.0, options.watch - (time.monotonic() - started)))
 
 
-def _begin_look() -> None:
-    """Sets one look apart from the one before: on a terminal it takes its place."""
+def _for_people(options: StatusOptions, found: Standings) -> str:
+    """What a person reads. One look of several is set apart from the one before: on a terminal it takes its place."""
+    if options.watch is None:
+        return _as_text(options, found)
     if sys.stdout.isatty():
         from rich.console import Console
 
         Console().clear()
-    write_result(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n{_as_text(options, found)}"
 
 
-def _look(options: StatusOptions) -> Standings:
-    source = reach(options.source, PROGRAM)
+def _look(options: StatusOptions, answers: Answers) -> Standings:
+    """answers: of the looks before, which nobody is asked for again."""
+    source = reach(answers.get(options.source, options.source), PROGRAM)
+    answers[options.source] = answered(options.source, source)
     with source.connection:
         # The shared options, and libpq's own sources, lead to destinations; what the source's address names does not.
-        connection = replace(options.fallback, role="a destination")
-        return look(source, replace(options.source, connection=connection), options.destinations)
-
-
-def _tell(options: StatusOptions, found: Standings) -> ExitStatus:
-    write_result(json.dumps(_as_json(options, found)) if options.format == "json" else _as_text(options, found))
-    well = all(one.follows and not one.exceeds(options.limits) for one in found.destinations)
-    return ExitStatus.DONE if well else ExitStatus.DIFFERENT
+        fallback = replace(options.source, connection=options.fallback)
+        return look(source, fallback, options.destinations, answers)
 
 
 def _as_text(options: StatusOptions, found: Standings) -> str:

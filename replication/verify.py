@@ -8,6 +8,7 @@ from typing import Any
 from init_slate_db.core.addresses import Reached, reach
 from init_slate_db.core.connection import server_errors
 from init_slate_db.core.console import write_result
+from init_slate_db.core.digests.survey import check_events_table
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.snapshot import Snapshot
 from replication.options import PROGRAM, VerifyOptions
@@ -29,6 +30,8 @@ def verify(options: VerifyOptions) -> ExitStatus:
         destination = open_snapshots.enter_context(Snapshot(reach(options.destination, PROGRAM)))
         source_reached = reach(options.source, PROGRAM)
         open_snapshots.callback(source_reached.connection.close)
+        for one in (source_reached, destination):
+            check_events_table(one.connection, one.place)
         _wait_to_see(source_reached, highest_id(destination))
         source = open_snapshots.enter_context(Snapshot(source_reached))
         found = agree_visibly(source, destination, options.jobs, options.log)

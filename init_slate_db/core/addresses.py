@@ -155,6 +155,15 @@ def reach(
     return Reached(connection, pin(parameters, connection), address.connection, _several_hosts(parameters))
 
 
+def answered(address: Address, reached: Reached) -> Address:
+    """The address with what was answered on the way there, so that nothing is asked for again.
+
+    :param reached: it, or another database of its server; open.
+    """
+    user, password = reached.connection.info.user, reached.parameters.get("password")
+    return replace(address, connection=replace(address.connection, user=user, password=password, interactive=False))
+
+
 def _several_hosts(parameters: Parameters) -> Parameters:
     """Host and port as they were named, by libpq's own variables, too. Empty: not several."""
     host = parameters.get("host") or os.environ.get("PGHOST", "")

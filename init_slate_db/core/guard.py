@@ -23,6 +23,17 @@ _OWNER = """
 SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c
 WHERE c.oid = 'public.events'::regclass AND has_schema_privilege(c.relowner, 'public', 'CREATE')
 """
+_OTHER_OWNER = """
+SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c
+WHERE c.oid = 'public.events'::regclass AND pg_get_userbyid(c.relowner) <> session_user
+"""
+# A role that is taken by SET ROLE a command could lay down again; that of such a function it cannot. What is put off to
+# the end of the transaction would run with the caller's rights.
+_AS_OWNER = """
+CREATE FUNCTION pg_temp.bring_index_back(command text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+AS 'BEGIN EXECUTE command; SET CONSTRAINTS ALL IMMEDIATE; END';
+ALTER FUNCTION pg_temp.bring_index_back(text) OWNER TO {}
+"""
 _REMOVE = """
 DROP TRIGGER IF EXISTS refuse_while_following ON public.events;
 DROP FUNCTION IF EXISTS public.refuse_while_following()
@@ -72,11 +83,25 @@ def kept_indexes(connection: Connection) -> list[str]:
         return []
 
 
+def bring_index_back(connection: Connection, command: str) -> None:
+    """Runs one of the kept commands in the caller's transaction, with the rights of the owner of events.
+
+    The owner can write into the comment what it likes, and the caller may be allowed more.
+    """
+    owner = connection.execute(_OTHER_OWNER).fetchone()
+    if owner is None:
+        connection.execute(command.encode())
+        return
+    connection.execute(sql.SQL(_AS_OWNER).format(sql.Identifier(*owner)))
+    connection.execute("SELECT pg_temp.bring_index_back(%s::pg_catalog.text)", (command,))
+    connection.execute("DROP FUNCTION pg_temp.bring_index_back(pg_catalog.text)")
+
+
 def remove(connection: Connection) -> None:
     """Has the destination take other writes again, in the caller's transaction. For the owner of events.
 
     Builds the indexes first that are set aside.
     """
     for command in kept_indexes(connection):
-        connection.execute(command.encode())
+        bring_index_back(connection, command)
     connection.execute(_REMOVE)

@@ -16,9 +16,10 @@ from init_slate_db.core.errors import ExitStatus
 from tests.faults.conftest import SmallDisk
 from tests.proxy import Proxy
 from tests.recovery import ONE_DIRECTION, address
-from tests.replication_follow import Network, Pair, open_pair
+from tests.replication_follow import COMMAND, Network, Pair, open_pair
 from tests.servers import Server, wait_for
 from tests.slate import create_database
+from tests.terminal import Terminal, terminal
 
 WAITS, WORKS = "Trying again until it works.", "It works again after "
 # A person who presses Ctrl-C waits no longer, in seconds.
@@ -65,6 +66,30 @@ def test_a_loss_is_told_of_once_and_waited_out(pair: Pair, side: str) -> None:
     assert sum(WORKS in line for line in running.lines) == 1
     assert not any("Trying again for" in line for line in running.lines)
     assert pair.same_events()
+
+
+def test_what_was_answered_at_a_terminal_outlives_a_loss(pair: Pair, tmp_path: Path) -> None:
+    environment = pair.environment | {"HOME": str(tmp_path)}
+    del environment["PGUSER"]
+    with Network(pair.server) as one, Network(pair.destination_server) as other:
+        places = (f"127.0.0.1:{one.port}/{pair.name}", f"127.0.0.1:{other.port}/{pair.destination}")
+        with terminal([f"postgresql://{place}" for place in places], environment, COMMAND) as running:
+            for role, server in (("source", pair.server), ("destination", pair.destination_server)):
+                running.answer(f"Database User of the {role}:", SUPERUSER.encode() + b"\r")
+                running.answer(f"Database Password of the {role}:", server.password.encode() + b"\r")
+            pair.wait_for(100)
+            for network in (one, other):
+                lose(network, running)
+            pair.wait_for(pair.append(3))
+
+
+def lose(network: Network, running: Terminal) -> None:
+    """Cuts the network, and mends it when that was noticed; returns when it works again."""
+    before = running.screen().count(WORKS)
+    network.cut()
+    wait_for(lambda: network.refused > 1, "attempts to connect")
+    network.mend()
+    wait_for(lambda: running.screen().count(WORKS) > before, "the end of the loss")
 
 
 def test_json_lines_tell_of_a_loss(pair: Pair) -> None:

@@ -3,8 +3,11 @@
 import random
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
+from init_slate_db.core import guard
+from replication import follow_indexes
 from tests import commands
 from tests.recovery import ONE_DIRECTION
 from tests.replication_follow import COMMAND, FOLLOWS, Pair, Running, open_pair
@@ -78,6 +81,47 @@ def test_who_does_not_own_the_events_leaves_the_indexes_where_they_are(pair: Pai
     finally:
         with pair.connect_destination() as connection:
             connection.execute(f"DROP OWNED BY {user}; DROP ROLE {user}".encode())
+
+
+@ONE_DIRECTION
+def test_indexes_that_their_owner_could_not_build_again_stay(pair: Pair) -> None:
+    before = indexes(pair)
+    owner = f"{pair.name}_owner"
+    with pair.connect_destination() as connection:
+        connection.execute(f"CREATE ROLE {owner}; ALTER TABLE events OWNER TO {owner}".encode())
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    try:
+        ended = pair.once()
+        assert ended.returncode == 0, ended.stderr
+        assert "set aside" not in ended.stderr
+        assert indexes(pair) == before
+    finally:
+        with pair.connect_destination() as connection:
+            connection.execute(f"REASSIGN OWNED BY {owner} TO CURRENT_USER; DROP ROLE {owner}".encode())
+
+
+@ONE_DIRECTION
+def test_what_their_owner_writes_for_commands_is_done_with_its_rights_alone(pair: Pair) -> None:
+    before = indexes(pair)
+    owner = f"{pair.name}_owner"
+    with pair.following() as running:
+        running.wait_for_line("Building index 1 of 7.")
+        running.process.kill()
+    with pair.connect_destination() as connection:
+        connection.execute(f"CREATE ROLE {owner}; ALTER TABLE events OWNER TO {owner}".encode())
+        connection.execute(f"GRANT CREATE ON SCHEMA public TO {owner}".encode())
+    try:
+        with pair.connect_destination() as connection, connection.transaction(force_rollback=True):
+            kept = guard.kept_indexes(connection)
+            guard.keep_indexes(connection, [*kept, f"RESET ROLE; ALTER ROLE {owner} SUPERUSER"])
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                list(follow_indexes.bring_back(connection))
+        pair.follow_once()
+        assert indexes(pair) == before
+    finally:
+        with pair.connect_destination() as connection:
+            connection.execute(f"REASSIGN OWNED BY {owner} TO CURRENT_USER; DROP OWNED BY {owner}".encode())
+            connection.execute(f"DROP ROLE {owner}".encode())
 
 
 @pytest.mark.parametrize("moment", ["while events are stored", "while indexes are built"])

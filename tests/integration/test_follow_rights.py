@@ -59,6 +59,24 @@ def test_a_reader_there_and_a_replicator_here_are_enough(pair: Pair) -> None:
     assert pair.same_events()
 
 
+def test_a_guard_that_is_switched_off_is_none(pair: Pair) -> None:
+    # More than one block of a digest, so that the last one alone would not tell.
+    pair.append(5000)
+    pair.follow_once()
+    with pair.connect_destination() as connection:
+        connection.execute("ALTER TABLE events DISABLE TRIGGER refuse_while_following")
+    pair.append(5)
+    ended = commands.run([*as_roles(pair), "--once"], pair.environment, COMMAND)
+    assert ended.returncode == ExitStatus.DONE, ended.stderr
+    assert UNGUARDED.format(pair.destination_place, f"{pair.name}_login") in ended.stderr
+    with pair.connect_destination() as connection:
+        connection.execute("UPDATE events SET ts = ts + interval '1 microsecond' WHERE id = 1")
+    for arguments in (as_roles(pair), pair.arguments):
+        ended = commands.run([*arguments, "--once"], pair.environment, COMMAND)
+        assert ended.returncode == ExitStatus.REFUSED, ended.stderr
+        assert "Events 1 to 4,096 differ, or some of them are missing." in ended.stderr
+
+
 def test_what_the_owner_guarded_a_replicator_fills(pair: Pair) -> None:
     pair.append(5)
     pair.follow_once()

@@ -5,8 +5,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import errors
 
 from init_slate_db.core import guard
+from init_slate_db.core.embedded import SUPERUSER
 from replication.guard import FILL_LOCK
 from tests.servers import Server
 from tests.slate import create_database
@@ -20,6 +22,18 @@ CHANGES = {
     "TRUNCATE": "TRUNCATE events",
     "INSERT": INSERT,
 }
+OTHER_OWNER = """
+CREATE ROLE guards; CREATE ROLE member; GRANT guards TO member; GRANT CREATE ON SCHEMA public TO guards;
+ALTER TABLE events OWNER TO guards; ALTER FUNCTION refuse_while_following() OWNER TO guards
+"""
+# What is stored there changes a role at the end of the transaction, with the rights of whoever ends it.
+LATER = """
+CREATE FUNCTION rise() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN ALTER ROLE guards SUPERUSER; RETURN NULL; END';
+CREATE TABLE later (i int);
+CREATE CONSTRAINT TRIGGER rise AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rise();
+ALTER TABLE later OWNER TO guards
+"""
+INDEX_B = "CREATE INDEX b ON events ((event ->> 'it''s')); COMMENT ON INDEX b IS 'it''s 100 %'"
 LOCK = f"SELECT pg_advisory_lock({FILL_LOCK})"
 
 
@@ -183,6 +197,42 @@ def test_removed_it_brings_indexes_back_and_lets_everybody_write(guarded: Connec
         assert guarded.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone() == (True,)
     left = "SELECT FROM pg_proc WHERE proname = 'refuse_while_following'"
     assert guarded.execute(left).rowcount == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ALTER ROLE guards SUPERUSER",
+        "CREATE ROLE more SUPERUSER",
+        "RESET ROLE; ALTER ROLE guards SUPERUSER",
+        "SET SESSION AUTHORIZATION DEFAULT; ALTER ROLE guards SUPERUSER",
+        "COMMIT; ALTER ROLE guards SUPERUSER",
+        "INSERT INTO later VALUES (1)",
+    ],
+)
+def test_what_the_owner_of_events_may_not_do_it_has_nobody_do_by_the_comment(guarded: Connection, command: str) -> None:
+    run(guarded, OTHER_OWNER)
+    run(guarded, LATER)
+    guard.keep_indexes(guarded, ["CREATE INDEX a ON events (ts)", command])
+    with pytest.raises((errors.InsufficientPrivilege, errors.FeatureNotSupported)), guarded.transaction():
+        guard.remove(guarded)
+        # As the end of the transaction does.
+        run(guarded, "SET CONSTRAINTS ALL IMMEDIATE")
+    assert guard.refuses_writes(guarded)
+    superusers = "SELECT FROM pg_roles WHERE rolname IN ('guards', 'more') AND rolsuper"
+    assert guarded.execute(superusers).rowcount == 0
+
+
+@pytest.mark.parametrize("caller", [SUPERUSER, "member", "guards"])
+def test_indexes_are_brought_back_by_whoever_may_act_for_the_owner(guarded: Connection, caller: str) -> None:
+    run(guarded, OTHER_OWNER)
+    guard.keep_indexes(guarded, ["SET LOCAL default_tablespace = ''; CREATE INDEX a ON events (ts)", INDEX_B])
+    run(guarded, f"SET LOCAL SESSION AUTHORIZATION {caller}")
+    guard.remove(guarded)
+    owners = "SELECT relowner::regrole::text FROM pg_class WHERE relname IN ('a', 'b')"
+    assert guarded.execute(owners).fetchall() == [("guards",), ("guards",)]
+    assert guarded.execute("SELECT obj_description('b'::regclass)").fetchone() == ("it's 100 %",)
+    assert guarded.execute("SELECT FROM pg_proc WHERE proname = 'bring_index_back'").rowcount == 0
 
 
 @pytest.mark.parametrize("comment", ["somebody's", "1", "[1]", "{}", '{"indexes_set_aside": null}'])

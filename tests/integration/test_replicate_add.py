@@ -1,14 +1,17 @@
 """slate-replicate add: a destination follows a source; what speaks against it is refused before anything is done."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from init_slate_db.core.embedded import SUPERUSER
 from init_slate_db.core.errors import ExitStatus
-from tests.links import Pair, open_pair
+from tests.links import COMMAND, Pair, open_pair
 from tests.recovery import ONE_DIRECTION
 from tests.servers import Server, wait_for
 from tests.slate import create_database
+from tests.terminal import terminal
 
 USERS_INDEX = "CREATE INDEX users_own ON events ((event ->> 'value')) WHERE id > 5"
 
@@ -96,6 +99,20 @@ def test_the_destination_is_made_where_there_is_none(pair: Pair) -> None:
     assert pair.same_events()
 
 
+@ONE_DIRECTION
+def test_what_was_answered_is_not_asked_for_again_once_the_destination_is_made(pair: Pair, tmp_path: Path) -> None:
+    pair.destination_server.drop(pair.copy)
+    environment = pair.source_server.environment(HOME=str(tmp_path))
+    del environment["PGUSER"], environment["PGPASSWORD"]
+    places = (f"postgresql://{pair.source_place}", f"postgresql://{pair.destination_place}")
+    with terminal(["add", *places, "--create", "--yes"], environment, COMMAND) as running:
+        for role, server in (("source", pair.source_server), ("destination", pair.destination_server)):
+            running.answer(f"Database User of the {role}:", SUPERUSER.encode() + b"\r")
+            running.answer(f"Database Password of the {role}:", server.password.encode() + b"\r")
+        assert running.end() == ExitStatus.DONE, running.screen()
+    assert pair.same_events()
+
+
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(pair: Pair) -> None:
     ended = pair.run("add", "--dry-run")
     assert ended.returncode == ExitStatus.DONE, ended.stderr
@@ -136,6 +153,17 @@ def test_a_table_of_another_shape_is_refused(pair: Pair) -> None:
     ended = pair.run("add", "--yes")
     assert ended.returncode == ExitStatus.REFUSED
     assert f"There are further columns: note ({pair.source_place})." in ended.stderr
+    assert pair.traces() == []
+
+
+@ONE_DIRECTION
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_a_database_without_events_is_refused_as_such(pair: Pair, side: str) -> None:
+    ended = pair.run("add", "--yes", environment=None, **{side: pair.destination_address(dbname="postgres")})
+    assert ended.returncode == ExitStatus.REFUSED
+    place = f"127.0.0.1:{pair.destination_server.port}/postgres"
+    cannot = {"source": "cannot be followed", "destination": "cannot follow"}[side]
+    assert f"error: {place} {cannot}: it has no table public.events.\n" in ended.stderr
     assert pair.traces() == []
 
 

@@ -1,6 +1,7 @@
 """What slate-replicate says and does where a destination is set up, and not all is well with it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,21 @@ from tests.servers import Server, wait_for
 pytestmark = ONE_DIRECTION
 
 ONE_WORKER = "wal_level = logical\nmax_logical_replication_workers = 1\n"
+NO_TRIGGERS = """
+CREATE FUNCTION no_triggers() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no triggers here''; END';
+CREATE EVENT TRIGGER no_triggers ON ddl_command_start WHEN TAG IN ('CREATE TRIGGER') EXECUTE FUNCTION no_triggers()
+"""
+# The sessions of add alone, none of the server's own that replicate.
+END_ADD = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'slate-replicate' AND backend_type = 'client backend'
+"""
+# For longer than any limit.
+WAITS_LONG = """
+SELECT FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'slate-replicate' AND wait_event_type = 'Lock'
+  AND clock_timestamp() - query_start > interval '2s'
+"""
 UNGUARD = ["DROP TRIGGER refuse_while_following ON events", "ALTER TABLE events DISABLE TRIGGER refuse_while_following"]
 
 
@@ -100,6 +116,69 @@ def test_add_does_not_say_that_a_destination_follows_before_it_does(server: Serv
         second.add()
         second.wait_for_event(second.append())
         assert second.same_events()
+
+
+def test_add_does_not_call_a_destination_unconnected_whose_source_it_cannot_ask_any_more(
+    server: Server, busy: Server, name: str
+) -> None:
+    with open_pair(server, busy, name) as first, open_pair(server, busy, f"{name}_second") as second:
+        first.add()
+        words = ["add", second.source_address(), second.destination_address(), "--yes"]
+        process = commands.start(words, server.environment(), COMMAND)
+        with second.destination() as destination, second.source() as source:
+            subscribed = "SELECT FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)"
+            wait_for(lambda: destination.execute(subscribed, (second.copy,)).rowcount, "the subscription")
+            source.execute(END_ADD)
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == ExitStatus.FAILED
+        assert output == ""
+        assert "has not connected" not in errors
+        assert "warning: What stands: the destination follows, as soon as it has connected.\n" in errors
+        assert "error: The connection to the server was lost when it was to say who is connected.\n" in errors
+
+
+@pytest.mark.parametrize("is_off", [True, False], ids=["switched off", "following"])
+def test_a_guard_that_cannot_be_made_leaves_nothing_and_what_stands_is_told(pair: Pair, is_off: bool) -> None:
+    if is_off:
+        hold_back(pair)
+    with pair.destination() as destination:
+        destination.execute("DROP TRIGGER refuse_while_following ON events; DROP FUNCTION refuse_while_following")
+        destination.execute(NO_TRIGGERS)
+        ended = pair.run("add", "--yes")
+        assert ended.returncode == ExitStatus.FAILED
+        assert "no triggers here" in ended.stderr
+        stands = "or does not follow yet" if is_off else "follows, and lets others write, too"
+        assert re.search(f"What stands: .* {stands}\\.", ended.stderr), ended.stderr
+        assert destination.execute("SELECT FROM pg_proc WHERE proname = 'refuse_while_following'").rowcount == 0
+        enabled = "SELECT subenabled FROM pg_subscription WHERE subname = %s"
+        assert destination.execute(enabled, pair.slots()).fetchone() == (not is_off,)
+        destination.execute("DROP EVENT TRIGGER no_triggers")
+    pair.add()
+    pair.wait_for_event(pair.append())
+    assert pair.same_events()
+
+
+@pytest.mark.parametrize("limit", ["statement_timeout", "idle_session_timeout"])
+@pytest.mark.parametrize(("verb", "blocked"), [("add", "source"), ("add", "destination"), ("remove", "destination")])
+def test_limits_that_are_meant_for_other_clients_end_no_long_work(
+    server: Server, backup_server: Server, name: str, *, verb: str, blocked: str, limit: str
+) -> None:
+    with open_pair(server, backup_server, name) as pair:
+        if verb == "remove":
+            pair.add()
+        connect = pair.source if blocked == "source" else pair.destination
+        with connect() as blocker, connect() as observer:
+            for one, database in ((server, pair.name), (backup_server, pair.copy)):
+                with one.connect() as connection:
+                    connection.execute(f"ALTER DATABASE {database} SET {limit} = '1s'".encode())
+            with blocker.transaction():
+                # Beside this lock no publication is made, no event copied, and no trigger dropped.
+                blocker.execute("LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE")
+                words = [verb, pair.source_address(), pair.destination_address(), "--yes"]
+                process = commands.start(words, server.environment(), COMMAND)
+                wait_for(lambda: process.poll() is not None or observer.execute(WAITS_LONG).rowcount, "a long wait")
+            output, errors = process.communicate(timeout=60)
+        assert process.returncode == ExitStatus.DONE, output + errors
 
 
 def test_failover_slots_need_versions_that_have_them(server: Server, backup_server: Server, name: str) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from init_slate_db.core.errors import ExitStatus
-from tests.links import Pair, open_pair
+from tests.links import COMMAND, Pair, open_pair
 from tests.recovery import ONE_DIRECTION
 from tests.servers import Server, wait_for
+from tests.terminal import terminal
 
 NOWHERE = "host=127.0.0.1 port=1 user=postgres dbname=events connect_timeout=1"
 
@@ -97,6 +98,26 @@ def test_a_lost_destination_that_the_source_does_not_know_is_named_with_those_th
     assert "The source knows no destination 127.0.0.1:1/events." in ended.stderr
     (name,) = pair.slots()
     assert f"Links: {name} ({pair.destination_place})." in ended.stderr
+
+
+@ONE_DIRECTION
+def test_a_lost_destination_is_named_as_libpq_takes_addresses_and_nobody_is_asked(pair: Pair) -> None:
+    port, database = pair.destination_server.port, pair.copy
+    named = {
+        f"postgresql://elsewhere:1,127.0.0.1:{port}/{database}": {},
+        f"postgresql://elsewhere,127.0.0.1/{database}?port={port}": {},
+        f"dbname={database}": {"PGHOST": "127.0.0.1", "PGPORT": str(port)},
+    }
+    for address, variables in named.items():
+        environment = {name: value for name, value in pair.source_server.environment().items() if name != "PGUSER"}
+        arguments = ["remove", pair.source_address(), address, "--lost", "destination", "--dry-run"]
+        with terminal(arguments, environment | variables, COMMAND) as running:
+            # It is found, and it is not lost.
+            assert running.end() == ExitStatus.REFUSED, running.screen()
+            assert f"destination {pair.destination_place} is lost; its link is " in running.output()
+    unknown = pair.run("remove", "--yes", "--lost", "destination", destination="postgresql://one:1,two:2/events")
+    assert unknown.returncode == ExitStatus.REFUSED
+    assert "The source knows no destination one:1/events or two:2/events." in unknown.stderr
 
 
 def test_the_destination_of_a_lost_source_is_let_go(pair: Pair) -> None:

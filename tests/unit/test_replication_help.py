@@ -52,6 +52,13 @@ def test_both_addresses_are_needed(verb: str) -> None:
     assert [line.partition(":")[0] for line in faults(verb)] == ["SOURCE", "DESTINATION"]
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_shared_options_are_told_of_without_addresses_too(verb: str) -> None:
+    needed = ["SOURCE"] if verb == "status" else ["SOURCE", "DESTINATION"]
+    told = faults(verb, "--port", "abc", "--database", "")
+    assert [line.partition(":")[0] for line in told] == ["--port", "--database", *needed]
+
+
 def test_all_faults_are_told_at_once() -> None:
     told = faults("add", "db1:0", "a=b=c", "--jobs", "0", "--source-server-host", "x:y", "--port", "http", "--dry")
     options = [line.partition(":")[0] for line in told]
