@@ -14,7 +14,7 @@ from init_slate_db.core.connection import Connection, connect, connect_now, serv
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
 from versioning import PROGRAM
-from versioning.migrations.cluster import Cluster, LockPatience, Node, Origin, Session
+from versioning.migrations.cluster import Cluster, LockPatience, Node, Origin, Session, place_of
 from versioning.migrations.clusters import find_cluster
 from versioning.migrations.masking import mask
 
@@ -64,10 +64,10 @@ def open_session(
             if refused and (all_nodes or addresses[0] in refused):
                 raise _unreached(list(refused.values()), len(known) + len(refused))
 
-        given = [Node(one.place if (one := enter(it)) else _unreached_name(it), it) for it in addresses]
+        given = [Node(one.place if (one := enter(it)) else place_of(it), it) for it in addresses]
         require()
         _refuse_twice([known[it] for it in addresses if it in known])
-        cluster = find_cluster(known[addresses[0]], tuple(given), ignored)
+        cluster = find_cluster(known[addresses[0]], tuple(given), known, ignored)
         work = {node.name: reached for node in cluster.nodes if (reached := enter(node.address))}
         require()
         watch = {name: stack.enter_context(_watch(reached)) for name, reached in work.items()}
@@ -107,14 +107,6 @@ def _log_notice(place: str, notice: psycopg.errors.Diagnostic) -> None:
     """What a patch has the server say besides results."""
     level = logging.WARNING if notice.severity_nonlocalized == "WARNING" else logging.DEBUG
     _logger.log(level, "%s: %s", place, mask(notice.message_primary or ""))
-
-
-def _unreached_name(address: Address) -> str:
-    from init_slate_db.core.addresses import parameters_of
-    from init_slate_db.core.conninfo import describe
-
-    parameters = parameters_of(address, PROGRAM)
-    return f"{describe(parameters)}/{parameters['dbname']}"
 
 
 def _refuse_twice(nodes: list[Reached]) -> None:
