@@ -308,6 +308,30 @@ def test_who_is_no_superuser_can_release(project: Project) -> None:
         releases.drop_roles(project.server, "releaser")
 
 
+def test_a_second_role_releases_with_the_rights_that_it_is_told_to_have_granted(project: Project) -> None:
+    project.create("1.0.0", files=FILES)
+    with project.session() as session:
+        session.execute("CREATE ROLE releaser LOGIN CREATEROLE PASSWORD 'r'")
+        session.execute(f"GRANT CREATE ON DATABASE {project.database} TO releaser".encode())
+        session.execute(f"GRANT {OWNER} TO releaser".encode())
+    who = {"PGUSER": "releaser", "PGPASSWORD": "r"}
+    words = ["create", str(project.folder), "--version", "1.1.0", "--yes"]
+    try:
+        ended = project.run(*words, **who)
+        assert ended.returncode == ExitStatus.FAILED
+        granting = ended.stderr[ended.stderr.rindex("GRANT SELECT") :].strip()
+        with project.session() as session:
+            session.execute(granting.encode())
+        ended = project.run(*words, **who)
+        assert ended.returncode == ExitStatus.DONE, ended.stderr
+        ended = project.run("list", **who)
+        assert ended.returncode == ExitStatus.DONE, ended.stderr
+        assert "no sample" not in ended.stderr
+    finally:
+        project.server.drop(project.database)
+        releases.drop_roles(project.server, "releaser")
+
+
 def test_who_lacks_a_right_is_told_which(project: Project) -> None:
     with project.session() as session:
         session.execute("CREATE ROLE releaser LOGIN PASSWORD 'r'")

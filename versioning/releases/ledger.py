@@ -20,7 +20,8 @@ _FACTS = f"""
 SELECT to_regnamespace('slate') IS NOT NULL, count(t.oid) = cardinality({_TABLES}), current_user,
        CASE WHEN count(t.oid) = cardinality({_TABLES})
             THEN bool_and(has_table_privilege(t.oid, 'SELECT') AND has_table_privilege(t.oid, 'INSERT')
-                          AND has_table_privilege(t.oid, 'UPDATE'))
+                          AND has_table_privilege(t.oid, 'UPDATE')
+                          AND (t.relname <> 'release_calls' OR has_table_privilege(t.oid, 'DELETE')))
             WHEN to_regnamespace('slate') IS NOT NULL THEN has_schema_privilege(to_regnamespace('slate'), 'CREATE')
             ELSE has_database_privilege(current_database(), 'CREATE') END,
        pg_get_userbyid(coalesce(min(t.relowner::bigint)::oid, n.nspowner)), pg_is_in_recovery()
@@ -94,7 +95,8 @@ class Ledger:
         if self.is_there:
             what = f'role "{self.role}" may not write to the ledger of releases'
             hint = f'Use role "{self.owner}", or have it run: GRANT SELECT, INSERT, UPDATE ON slate.release,' + (
-                f' slate.release_activation, slate.release_calls TO "{self.role}"'
+                f' slate.release_activation, slate.release_calls TO "{self.role}";'
+                f' GRANT DELETE ON slate.release_calls TO "{self.role}"'
             )
         elif self.has_schema:
             what = f'role "{self.role}" may not make the ledger of releases in schema slate'
