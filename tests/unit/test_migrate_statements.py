@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from versioning.migrations.masking import mask
+from versioning.masking import mask
 from versioning.migrations.patches import Patch, PatchType
 from versioning.migrations.statements import ScanError, find_faults, split
 

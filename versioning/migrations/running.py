@@ -5,7 +5,7 @@ from psycopg import errors, generators, pq
 
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
-from versioning.migrations.masking import mask
+from versioning.masking import mask
 from versioning.migrations.patches import Patch
 from versioning.migrations.statements import Statement, line_of, split
 

@@ -1,7 +1,6 @@
 """The connections of a run: two to each node, one that patches go through, and one that holds the turn and watches."""
 
 import getpass
-import logging
 import socket
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,9 +15,7 @@ from init_slate_db.core.identity import read_identity
 from versioning import PROGRAM
 from versioning.migrations.cluster import Cluster, LockPatience, Node, Origin, Session, place_of
 from versioning.migrations.clusters import find_cluster
-from versioning.migrations.masking import mask
-
-_logger = logging.getLogger(__name__)
+from versioning.notices import tell_notices
 
 _OLDEST = 14
 # A transaction whose command was killed ends with it, instead of when its statement does: once a second the server
@@ -91,7 +88,7 @@ def _unreached(errors: list[SlateError], count: int) -> SlateError:
 
 def _check(reached: Reached, stack: ExitStack) -> Reached:
     connection = stack.enter_context(reached.connection)
-    connection.add_notice_handler(lambda notice: _log_notice(reached.place, notice))
+    tell_notices(connection, f"{reached.place}: ")
     version = connection.info.server_version // 10000
     if version < _OLDEST:
         raise SlateError(
@@ -101,12 +98,6 @@ def _check(reached: Reached, stack: ExitStack) -> Reached:
         if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
             raise SlateError("read-only", f"{reached.place} is a standby.", hint="Name its primary.")
     return reached
-
-
-def _log_notice(place: str, notice: psycopg.errors.Diagnostic) -> None:
-    """What a patch has the server say besides results."""
-    level = logging.WARNING if notice.severity_nonlocalized == "WARNING" else logging.DEBUG
-    _logger.log(level, "%s: %s", place, mask(notice.message_primary or ""))
 
 
 def _refuse_twice(nodes: list[Reached]) -> None:

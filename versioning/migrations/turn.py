@@ -12,8 +12,8 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
+from versioning.masking import first_line
 from versioning.migrations.ledger import LEDGER, Ledger, Row
-from versioning.migrations.masking import first_line
 
 _logger = logging.getLogger(__name__)
 
