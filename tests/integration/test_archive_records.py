@@ -116,6 +116,31 @@ def test_a_dry_run_and_a_run_without_consent_change_nothing(project: Project) ->
         assert not compare(before, project.description(live))
 
 
+def test_a_delta_that_ends_in_a_deadlock_begins_anew(project: Project) -> None:
+    project.push("1", "CREATE SEQUENCE tries; CREATE TABLE a (id int)")
+    # A sequence is not rolled back: it is met once.
+    meets_one = "current_database() LIKE '%_live' AND nextval('tries') = 1"
+    raising = "RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'"
+    project.push("2", f"DO $$ BEGIN IF {meets_one} THEN {raising}; END IF; END $$; ALTER TABLE a ADD n int")
+    with project.live() as live:
+        ended = project.archive("deploy", project.dsn(live), "--yes")
+        assert "Attempt 1 of 10: Waited in vain for a lock, to bring the database to version 2." in ended.stderr
+        assert ended.stdout.endswith("is version 2.\n")
+
+
+def test_a_second_deployment_says_for_whom_it_waits(project: Project) -> None:
+    project.push("1", "CREATE TABLE a (id int)")
+    with project.live() as live:
+        with project.server.connect(live) as other:
+            other.execute("SELECT pg_advisory_lock(hashtextextended('slate-schema archive', 0))")
+            process = project.start("deploy", project.dsn(live), "--yes")
+            assert process.stderr
+            told = next(line for line in process.stderr if "Attempt 1 of 10" in line)
+            assert f"at work. In the way: session {other.info.backend_pid} of role postgres" in told
+        _, log = process.communicate()
+        assert process.returncode == ExitStatus.DONE, log
+
+
 def test_deploy_goes_along_branches_and_merges_and_to_descendants_alone(project: Project) -> None:
     project.push("1", "CREATE TABLE a (id int)")
     project.push("2a", "CREATE TABLE b (id int)", "--parent", "1")

@@ -15,6 +15,7 @@ from init_slate_db.core.connection import Connection, lift_timeouts, server_erro
 from init_slate_db.core.errors import SlateError
 from versioning import PROGRAM
 from versioning.notices import tell_notices
+from versioning.snapshots.patience import lock_errors
 
 # What schema pov, or the server on its behalf, answers: SQLSTATE and our code.
 _CODES = {
@@ -28,7 +29,6 @@ _CODES = {
     "SL076": "lock-held",
     "SL082": "snapshot-needed",
 }
-_LOCK_HINT = "Try again when nobody changes these tables."
 OTHER_VERSION_HINT = f"Use the {PROGRAM} that prepared it; or drop schema pov with all snapshots, then install anew."
 # In milliseconds: long enough for what is quick, short enough for those who queue behind whoever waits.
 LOCK_TIMEOUT = 2000
@@ -158,8 +158,6 @@ def pov_errors(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-        raise SlateError("lock-held", f"Waited in vain for a lock, to {doing}.", hint=_LOCK_HINT) from error
     except psycopg.Error as error:
         if error.sqlstate in _CODES:
             raise SlateError(
@@ -168,7 +166,7 @@ def pov_errors(doing: str) -> Iterator[None]:
                 why=error.diag.message_detail or "",
                 hint=error.diag.message_hint or "",
             ) from error
-        with server_errors(doing):
+        with lock_errors(doing):
             raise
 
 
