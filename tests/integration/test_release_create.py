@@ -291,6 +291,15 @@ def test_on_a_terminal_it_shows_the_plan_and_asks(project: Project) -> None:
     assert project.value("SELECT count(*) FROM slate.release") == 1
 
 
+def test_a_version_whose_schema_others_dropped_is_not_created_anew(project: Project) -> None:
+    project.create("1.0.0", files=FILES)
+    with project.session() as session:
+        session.execute("DROP SCHEMA proj_api_v1_0_0 CASCADE")
+    error = project.refused(ExitStatus.REFUSED, "create", str(project.folder), "--version", "1.0.0", "--yes")
+    assert error.startswith("error: Release proj_api_v1_0_0 was dropped by others.\n")
+    assert "slate-schema release restore proj_api_v1_0_0 brings it back" in error
+
+
 def test_who_is_no_superuser_can_release(project: Project) -> None:
     with project.session() as session:
         session.execute("CREATE ROLE releaser LOGIN CREATEROLE PASSWORD 'r'")

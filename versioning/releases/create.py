@@ -125,9 +125,10 @@ def _look(connection: Connection, plan: SchemaPlan) -> list[Finding]:
 def _freedom(connection: Connection, known: ledger.Ledger, schema: str) -> Finding:
     """Whether the version is still to be had."""
     row = known.find(schema)
-    if row and row.retired_at:
+    if row and not row.exists:
+        told = f"was retired on {row.retired_at:%Y-%m-%d}" if row.retired_at else "was dropped by others"
         hint = f"{NAME} restore {schema} brings it back; else choose a new version."
-        return objection("release-exists", f"release {schema} was retired on {row.retired_at:%Y-%m-%d}", hint)
+        return objection("release-exists", f"release {schema} {told}", hint)
     if schema in ledger.read_schemas(connection):
         hint = "A version never changes once it is created. Choose a new one."
         return objection("release-exists", f"schema {schema} exists", hint)
