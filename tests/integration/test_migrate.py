@@ -177,6 +177,15 @@ def test_a_dry_run_tries_std_and_direct_lists_concurrent_and_leaves_nothing(thre
     assert "Nothing was changed: --dry-run." in log
 
 
+def test_a_dry_run_finds_what_would_fail_at_the_commit_alone(one_node: Nodes) -> None:
+    one_node.do("CREATE TABLE t (n int); CREATE TABLE u (n int PRIMARY KEY)")
+    deferred = "ALTER TABLE t ADD CONSTRAINT known FOREIGN KEY (n) REFERENCES u DEFERRABLE INITIALLY DEFERRED"
+    one_node.write(p1_0_0_direct=f"{deferred}; INSERT INTO t VALUES (1)")
+    code, told, log = one_node.run("migrate", "--dry-run")
+    assert code == ExitStatus.FAILED, told
+    assert 'violates foreign key constraint "known"' in log
+
+
 def test_nobody_to_ask_and_no_yes_is_refused(one_node: Nodes) -> None:
     one_node.write(p1_0_0_std="CREATE TABLE t (n int)")
     code, _, log = one_node.run("migrate")
