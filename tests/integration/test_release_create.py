@@ -322,13 +322,13 @@ def test_a_second_role_releases_with_the_rights_that_it_is_told_to_have_granted(
     with project.session() as session:
         session.execute("CREATE ROLE releaser LOGIN CREATEROLE PASSWORD 'r'")
         session.execute(f"GRANT CREATE ON DATABASE {project.database} TO releaser".encode())
-        session.execute(f"GRANT {OWNER} TO releaser".encode())
+        session.execute(f"GRANT {OWNER} TO releaser; REVOKE USAGE ON SCHEMA slate FROM PUBLIC".encode())
     who = {"PGUSER": "releaser", "PGPASSWORD": "r"}
     words = ["create", str(project.folder), "--version", "1.1.0", "--yes"]
     try:
         ended = project.run(*words, **who)
         assert ended.returncode == ExitStatus.FAILED
-        granting = ended.stderr[ended.stderr.rindex("GRANT SELECT") :].strip()
+        granting = ended.stderr[ended.stderr.rindex("GRANT USAGE") :].strip()
         with project.session() as session:
             session.execute(granting.encode())
         ended = project.run(*words, **who)

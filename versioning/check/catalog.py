@@ -76,11 +76,15 @@ ORDER BY 1
 """
 
 _FAMILY = """
-WITH RECURSIVE child AS (
-  SELECT i.inhrelid AS oid FROM pg_inherits AS i WHERE i.inhparent = to_regclass('public.events')
+WITH RECURSIVE events AS (
+  -- By its names: to_regclass raises where the schema is closed to the role.
+  SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE n.nspname = 'public' AND c.relname = 'events'
+), child AS (
+  SELECT i.inhrelid AS oid FROM pg_inherits AS i JOIN events AS e ON i.inhparent = e.oid
   UNION SELECT i.inhrelid FROM child AS c JOIN pg_inherits AS i ON i.inhparent = c.oid
 ), parent AS (
-  SELECT i.inhparent AS oid FROM pg_inherits AS i WHERE i.inhrelid = to_regclass('public.events')
+  SELECT i.inhparent AS oid FROM pg_inherits AS i JOIN events AS e ON i.inhrelid = e.oid
 )
 SELECT 'child', c.oid::regclass::text FROM child AS c
 UNION ALL SELECT 'parent', p.oid::regclass::text FROM parent AS p ORDER BY 1, 2

@@ -23,8 +23,9 @@ _EXAMPLES = """\
   slate-schema install --host db1 -d events --dry-run
   slate-schema --dsn service=primary install --yes"""
 _FACTS = """
-SELECT to_regnamespace('pov') IS NOT NULL, to_regproc('public.pov') IS NOT NULL OR EXISTS (
-         SELECT FROM pg_proc AS p WHERE p.proname = 'pov' AND p.pronamespace = 'public'::regnamespace),
+SELECT to_regnamespace('pov') IS NOT NULL, EXISTS (
+         SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'public' AND p.proname = 'pov'),
        EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
                WHERE n.nspname = 'pov' AND c.relname = 'snapshot'),
        EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
