@@ -1,15 +1,24 @@
-"""Passwords in the text of a patch, which no log and no error shows."""
+"""Passwords in SQL, which no log and no error shows."""
 
 import re
 
-_LITERAL = re.compile(r"(password\s+(?:e)?')((?:[^'\\]|\\.|'')*)", re.IGNORECASE)
-_CONNINFO = re.compile(r"(password\s*=\s*)((?:''|[^\s'&])+)", re.IGNORECASE)
+_NAMED = r"password(?:\s+|\s*(?:=>|:=)\s*)"
+# Each with the secret behind what it is known by.
+_SECRETS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        rf"(?P<before>{_NAMED}(?:e|u&)?')(?P<secret>(?:[^'\\]|\\.|'')*)",
+        rf"(?P<before>{_NAMED}(?P<tag>\$[^$\s]*\$))(?P<secret>.*?)(?=(?P=tag))",
+        r"(?P<before>password\s*=\s*)(?P<secret>(?:''|[^\s'&>])(?:''|[^\s'&])*)",
+        r"(?P<before>postgres(?:ql)?://[^\s:/@']*:)(?P<secret>[^\s@']+)(?=@)",
+    )
+)
 
 
 def mask(text: str) -> str:
     """The text with passwords starred out. It keeps its length, so that positions in it stay true."""
-    for pattern in (_LITERAL, _CONNINFO):
-        text = pattern.sub(lambda match: match[1] + "*" * len(match[2]), text)
+    for pattern in _SECRETS:
+        text = pattern.sub(lambda match: match["before"] + "*" * len(match["secret"]), text)
     return text
 
 

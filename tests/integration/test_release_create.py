@@ -300,6 +300,14 @@ def test_a_version_whose_schema_others_dropped_is_not_created_anew(project: Proj
     assert "slate-schema release restore proj_api_v1_0_0 brings it back" in error
 
 
+def test_a_line_that_fails_is_shown_without_its_password(project: Project) -> None:
+    files = FILES | {"40_more/10_role.sql": "CREATE ROLE pg_x PASSWORD $$geheim$$;\n"}
+    releases.write_files(project.folder, files)
+    error = project.refused(ExitStatus.FAILED, "create", str(project.folder), "--version", "1.0.0", "--yes")
+    assert "CREATE ROLE pg_x PASSWORD $$******$$;" in error
+    assert "geheim" not in error
+
+
 def test_who_is_no_superuser_can_release(project: Project) -> None:
     with project.session() as session:
         session.execute("CREATE ROLE releaser LOGIN CREATEROLE PASSWORD 'r'")

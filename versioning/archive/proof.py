@@ -14,6 +14,7 @@ from versioning.archive.items import compare as compare_texts
 from versioning.archive.reading import describe
 from versioning.archive.scratch import Scratch
 from versioning.archive.writing import write_schema
+from versioning.masking import mask
 from versioning.snapshots.patience import lock_errors
 
 _ONE_TRANSACTION = "Leave out BEGIN, COMMIT, ROLLBACK and what cannot run in a transaction, such as CONCURRENTLY."
@@ -177,7 +178,7 @@ def _failure(error: psycopg.Error, text: str, what: str) -> SlateError:
     if (position := error.diag.statement_position) is not None:
         line = text.count("\n", 0, int(position)) + 1
         statement = f" at line {line}"
-    context = re.sub(r"\s+", " ", error.diag.context or "")
+    context = mask(re.sub(r"\s+", " ", error.diag.context or ""))
     hint = error.diag.message_hint or ""
     if error.sqlstate == "42704" and "role" in str(error):
         hint = "Make the role first: CREATE ROLE … NOLOGIN."

@@ -7,6 +7,7 @@ import psycopg
 
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
+from versioning.masking import mask
 from versioning.notices import tell_notices
 from versioning.releases.script import Script, Step
 from versioning.sql_text import Token, read_tokens
@@ -114,6 +115,6 @@ def _failure(place: str, text: str, error: psycopg.Error) -> SlateError:
     return SlateError(
         "sources-failed",
         f"{place}: {message} (SQLSTATE {error.sqlstate}).",
-        why="\n  ".join(filter(None, [text, error.diag.message_detail])),
+        why=mask("\n  ".join(filter(None, [text, error.diag.message_detail]))),
         hint=error.diag.message_hint or "Nothing was changed. Mend the file, then run the command again.",
     )
