@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, Reached, reach, read_address
+from init_slate_db.core.connection import lift_timeouts
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
@@ -81,6 +82,8 @@ def verify(options: Options) -> ExitStatus:
     place = options.live or (options.server if options.scratch is None else None)
     reached = reach(place, PROGRAM) if place else None
     try:
+        if reached:
+            lift_timeouts(reached.connection)
         with scratch_for(reached, options.scratch) as made:
             workshop = Workshop(archive, made)
             wrong = _verify_versions(workshop)
