@@ -109,7 +109,7 @@ GROUP BY v.oid, n.nspname, v.reloptions, v.relkind ORDER BY 1
 """
 
 _TABLES = """
-SELECT c.oid::regclass::text, c.relkind, c.relrowsecurity,
+SELECT c.oid::regclass::text, c.relrowsecurity,
        ARRAY(SELECT a.attname::text FROM pg_attribute AS a
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
        ARRAY(SELECT r.rulename::text FROM pg_rewrite AS r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN')
@@ -172,7 +172,6 @@ class _Reader:
             memberships=self._memberships(version),
             owners={Thing(kind, name): owner for kind, name, _, owner, *_ in things},
             schemas={Thing(kind, name): schema for kind, name, schema, *_ in things if schema},
-            tables={name: kind for name, kind, *_ in tables},
             grants=self._grants(things, version),
             functions=tuple(
                 Function(Thing("function", name), schema, plain, definer, tuple(settings), body, language, extension)
@@ -185,9 +184,9 @@ class _Reader:
             ),
             children=children,
             parents=tuple(name for kind, name in family if kind == "parent"),
-            columns={name: tuple(columns) for name, _, _, columns, _ in tables},
+            columns={name: tuple(columns) for name, _, columns, _ in tables},
             rules=tuple(rule for name, *_, rules in tables if name == "public.events" for rule in rules),
-            row_security=tuple(name for name, _, enabled, *_ in tables if enabled),
+            row_security=tuple(name for name, enabled, *_ in tables if enabled),
             defaults=tuple(self._rows(_DEFAULTS)),
             event_triggers=tuple(name for (name,) in self._rows(_EVENT_TRIGGERS)),
             open_elsewhere=tuple(name for (name,) in self._rows(_OPEN_ELSEWHERE)),
