@@ -20,7 +20,7 @@ from versioning.snapshots import options as own
 from versioning.snapshots.execution import Done, Outcome, go_back
 from versioning.snapshots.options import RollbackOptions
 from versioning.snapshots.patience import ATTEMPTS, patiently
-from versioning.snapshots.rendering import command_lines, command_objects, counted, one_line, write_lines
+from versioning.snapshots.rendering import command_lines, command_objects, one_line, write_lines
 from versioning.snapshots.store import (
     LOCK_TIMEOUT,
     READ,
@@ -32,6 +32,7 @@ from versioning.snapshots.store import (
     read_refusals,
     read_snapshot,
 )
+from versioning.wording import counted
 
 _logger = logging.getLogger(__name__)
 
