@@ -5,7 +5,12 @@ from collections.abc import Callable, Iterable
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.sql_files import SqlObject, read_object
 
-_IS_THERE = "SELECT to_regnamespace('slate') IS NOT NULL, to_regclass(%s) IS NOT NULL"
+# By names in the catalogs: to_regclass raises where the schema is closed to the role.
+_IS_THERE = """
+SELECT n.oid IS NOT NULL,
+       EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND format('slate.%%s', c.relname) = %s)
+FROM (SELECT) AS one LEFT JOIN pg_namespace AS n ON n.nspname = 'slate'
+"""
 
 
 def is_there(connection: Connection, table: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from init_slate_db.core.errors import ExitStatus
 from tests.archives import EVERYTHING, NAME, Project, make_project, scratch_databases
-from tests.servers import Server
+from tests.servers import Server, wait_for
 from versioning.archive.items import compare
 
 _numbers = itertools.count(1)
@@ -116,6 +116,50 @@ def test_a_dry_run_and_a_run_without_consent_change_nothing(project: Project) ->
         assert not compare(before, project.description(live))
 
 
+def test_a_delta_that_ends_in_a_deadlock_begins_anew(project: Project) -> None:
+    project.push("1", "CREATE SEQUENCE tries; CREATE TABLE a (id int)")
+    # A sequence is not rolled back: it is met once.
+    meets_one = "current_database() LIKE '%_live' AND nextval('tries') = 1"
+    raising = "RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'"
+    project.push("2", f"DO $$ BEGIN IF {meets_one} THEN {raising}; END IF; END $$; ALTER TABLE a ADD n int")
+    with project.live() as live:
+        ended = project.archive("deploy", project.dsn(live), "--yes")
+        assert "Attempt 1 of 10: Waited in vain for a lock, to bring the database to version 2." in ended.stderr
+        assert ended.stdout.endswith("is version 2.\n")
+
+
+@pytest.mark.parametrize("verb", ["push", "delta", "verify"])
+def test_limits_that_are_meant_for_other_clients_do_not_end_the_look_at_a_database(project: Project, verb: str) -> None:
+    project.push("1", "CREATE VIEW v AS SELECT 1 AS a")
+    dsn = project.dsn(project.database)
+    project.archive("deploy", dsn, "--from", "1", "--yes")
+    project.do(f"ALTER DATABASE {project.database} SET statement_timeout = 200")
+    waited = """
+        SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND clock_timestamp() - query_start > interval '400 ms'"""
+    arguments = {"push": ["push", "2"], "delta": ["delta"], "verify": ["verify", dsn]}[verb]
+    with project.server.connect(project.database) as other, project.server.connect(project.database) as watch:
+        other.execute("BEGIN; LOCK TABLE v")
+        process = project.start(*arguments)
+        wait_for(lambda: watch.execute(waited).rowcount or process.poll() is not None, "it to wait")
+        other.execute("ROLLBACK")
+        said, log = process.communicate()
+    assert process.returncode == ExitStatus.DONE, said + log
+
+
+def test_a_second_deployment_says_for_whom_it_waits(project: Project) -> None:
+    project.push("1", "CREATE TABLE a (id int)")
+    with project.live() as live:
+        with project.server.connect(live) as other:
+            other.execute("SELECT pg_advisory_lock(hashtextextended('slate-schema archive', 0))")
+            process = project.start("deploy", project.dsn(live), "--yes")
+            assert process.stderr
+            told = next(line for line in process.stderr if "Attempt 1 of 10" in line)
+            assert f"at work. In the way: session {other.info.backend_pid} of role postgres" in told
+        _, log = process.communicate()
+        assert process.returncode == ExitStatus.DONE, log
+
+
 def test_deploy_goes_along_branches_and_merges_and_to_descendants_alone(project: Project) -> None:
     project.push("1", "CREATE TABLE a (id int)")
     project.push("2a", "CREATE TABLE b (id int)", "--parent", "1")
@@ -165,6 +209,16 @@ def test_an_archive_whose_history_is_another_one_is_refused(project: Project) ->
         refused = project.archive("deploy", project.dsn(live), "--yes", status=ExitStatus.REFUSED)
         assert "is not the one that" in refused.stderr
         assert "000000" in refused.stderr
+
+
+def test_a_statement_in_a_delta_that_fails_is_shown_without_its_password(project: Project) -> None:
+    project.push("1", "CREATE TABLE a (id int)")
+    project.do("ALTER TABLE a ADD n int")
+    making = "CREATE ROLE pg_x PASSWORD ''geheim''"
+    project.pending.write_text(f"DO $$ BEGIN EXECUTE '{making}'; END $$; ALTER TABLE a ADD n int;\n")
+    told = project.archive("push", "2", status=ExitStatus.FAILED).stderr
+    assert "CREATE ROLE pg_x PASSWORD '******'" in told
+    assert "geheim" not in told
 
 
 def test_passwords_and_data_are_nowhere_in_the_archive(project: Project) -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from init_slate_db import __version__
 from init_slate_db.core.errors import ExitStatus
-from tests.migrations import Nodes
+from tests import commands
+from tests.migrations import COMMAND, Nodes
 
 
 def test_a_patch_is_named_by_number_and_type_and_numbers_are_no_texts(one_node: Nodes) -> None:
@@ -176,6 +177,15 @@ def test_a_dry_run_tries_std_and_direct_lists_concurrent_and_leaves_nothing(thre
     assert "Nothing was changed: --dry-run." in log
 
 
+def test_a_dry_run_finds_what_would_fail_at_the_commit_alone(one_node: Nodes) -> None:
+    one_node.do("CREATE TABLE t (n int); CREATE TABLE u (n int PRIMARY KEY)")
+    deferred = "ALTER TABLE t ADD CONSTRAINT known FOREIGN KEY (n) REFERENCES u DEFERRABLE INITIALLY DEFERRED"
+    one_node.write(p1_0_0_direct=f"{deferred}; INSERT INTO t VALUES (1)")
+    code, told, log = one_node.run("migrate", "--dry-run")
+    assert code == ExitStatus.FAILED, told
+    assert 'violates foreign key constraint "known"' in log
+
+
 def test_nobody_to_ask_and_no_yes_is_refused(one_node: Nodes) -> None:
     one_node.write(p1_0_0_std="CREATE TABLE t (n int)")
     code, _, log = one_node.run("migrate")
@@ -289,6 +299,33 @@ def test_passwords_in_a_patch_are_shown_nowhere(one_node: Nodes) -> None:
     log = one_node.migrate("-vv")[2]
     assert "LINE 1: CREATE ROLE x PASWORD PASSWORD '******'\n" in log
     assert "geheim" not in log
+
+
+def test_that_a_server_reads_patches_brings_no_password_into_its_log(one_node: Nodes) -> None:
+    one_node.do(f"ALTER DATABASE {one_node.names[0]} SET log_statement = 'none'")
+    one_node.write(p1_0_0_std=f"CREATE ROLE {one_node.names[0]}_role PASSWORD 'hidden'")
+    before = one_node.server.cluster.log.stat().st_size
+    status, _, told = one_node.migrate("--dry-run")
+    assert status == ExitStatus.DONE, told
+    with one_node.server.cluster.log.open("rb") as log:
+        log.seek(before)
+        logged = log.read().decode()
+    assert "slate-schema reads patches here" in logged
+    assert "hidden" not in logged
+
+
+def test_who_may_not_set_what_is_logged_may_apply_patches(one_node: Nodes) -> None:
+    role = f"{one_node.names[0]}_owner"
+    one_node.do(f"CREATE ROLE {role} LOGIN PASSWORD 'r'; ALTER DATABASE {one_node.names[0]} OWNER TO {role}")
+    one_node.write(p1_0_0_std="SELECT 1")
+    try:
+        environment = one_node.server.environment(PGUSER=role, PGPASSWORD="r")
+        ended = commands.run(one_node.arguments("migrate", "--yes"), environment, COMMAND)
+        assert ended.returncode == ExitStatus.DONE, ended.stderr
+    finally:
+        one_node.server.drop(one_node.names[0])
+        with one_node.server.connect() as connection:
+            connection.execute(f"DROP ROLE {role}".encode())
 
 
 def test_what_a_patch_has_the_server_say_is_told(one_node: Nodes) -> None:

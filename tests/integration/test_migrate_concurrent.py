@@ -116,13 +116,16 @@ def test_a_valid_index_of_that_name_that_is_not_the_patchs_is_an_error_each_time
         assert row(node) == (False, 0, None)
 
 
-def test_an_index_that_was_begun_and_is_valid_is_done(node: Nodes) -> None:
-    begin(node, "CREATE INDEX CONCURRENTLY i ON t (n)")
-    node.do("CREATE INDEX i ON t (n)")
-    ((before,),) = node.ask("SELECT 'i'::regclass::oid")
-    assert node.migrate()[0] == ExitStatus.DONE
+@pytest.mark.parametrize("index", ["i", "Über_N"])
+def test_an_index_that_was_begun_and_is_valid_is_done(node: Nodes, index: str) -> None:
+    """Of a name that is not quoted, PostgreSQL makes only the letters of ASCII small."""
+    begin(node, f"CREATE INDEX CONCURRENTLY {index} ON t (n)")
+    node.do(f"CREATE INDEX {index} ON t (n)")
+    ((before,),) = node.ask(f"SELECT '{index}'::regclass::oid")
+    status, _, told = node.migrate()
+    assert status == ExitStatus.DONE, told
     assert row(node) == (True, 1, None)
-    assert node.ask("SELECT 'i'::regclass::oid") == [(before,)]
+    assert node.ask(f"SELECT '{index}'::regclass::oid") == [(before,)]
 
 
 @pytest.mark.parametrize(

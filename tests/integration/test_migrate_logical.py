@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from init_slate_db.core.embedded import free_port
 from init_slate_db.core.errors import ExitStatus
+from tests.migrations import COMMAND
 from tests.publishing import APPEND, COLUMNS, Publishing, publishing
 from tests.servers import Server
+from tests.terminal import terminal
 
 
 @pytest.fixture
@@ -28,6 +32,35 @@ def test_a_column_is_added_to_the_subscriber_first_and_rows_go_on_coming(pair: P
     assert pair.ledgers() == [["1-0-0"]] * 2
     began = "SELECT extract(epoch FROM started_at) FROM slate.patch"
     assert pair.ask(began, 1) < pair.ask(began)
+
+
+def test_a_follower_is_known_as_one_where_its_password_was_typed(pair: Publishing, tmp_path: Path) -> None:
+    """It stands nowhere but in the connection: one that was opened anew would be refused."""
+    pair.write(p1_0_0_std="ALTER TABLE events ADD COLUMN origin text")
+    numbered = list(zip(pair.servers, pair.names, strict=True))
+    addresses = [make_conninfo(**server.parameters(name) | {"password": None}) for server, name in numbered]
+    nodes = [word for address in addresses for word in ("--node", address)]
+    environment = pair.servers[0].environment(HOME=str(tmp_path))
+    environment = {name: value for name, value in environment.items() if not name.startswith("PG")}
+    with terminal(["migrate", str(pair.folder), *nodes, "--yes"], environment, COMMAND) as running:
+        for number, server in enumerate(pair.servers, 1):
+            running.answer(f"Database Password of node {number}:", server.password.encode() + b"\r")
+        assert running.end() == ExitStatus.DONE, running.screen()
+    assert pair.ledgers() == [["1-0-0"]] * 2
+    pair.append()
+
+
+def test_whoever_names_no_user_is_asked_once_for_each_node(pair: Publishing, tmp_path: Path) -> None:
+    """A second question would never be answered, and the command not end."""
+    environment = pair.servers[0].environment(HOME=str(tmp_path))
+    del environment["PGUSER"]
+    source = make_conninfo(**pair.servers[0].parameters(pair.names[0]))
+    elsewhere = f"host=127.0.0.1 port={free_port()} dbname=nowhere"
+    arguments = ["status", str(pair.folder), "--node", source, "--node", elsewhere, "--connect-timeout", "1000"]
+    with terminal(arguments, environment, COMMAND) as running:
+        running.answer("Database User of node 2:", b"postgres\r")
+        assert running.end() == ExitStatus.FAILED, running.screen()
+        assert "/nowhere: cannot be asked" in running.output()
 
 
 def test_a_column_is_dropped_from_the_source_first_and_no_row_is_lost(pair: Publishing) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+import pytest
 
 from init_slate_db.core.errors import ExitStatus
 from tests import commands
@@ -104,6 +105,21 @@ def started_behind(nodes: Nodes) -> "Iterator[subprocess.Popen[str]]":
     with started(nodes) as process:
         read_until(process, "Another run is at work")
         yield process
+
+
+@pytest.mark.parametrize(
+    ("patch", "ending", "words"),
+    [("SELECT 1", ExitStatus.DONE, "Applied 1 patch."), ("SELECT 1 / 0", ExitStatus.FAILED, "division by zero")],
+)
+def test_a_turn_that_is_lost_at_the_end_hides_nothing(
+    one_node: Nodes, patch: str, ending: ExitStatus, words: str
+) -> None:
+    holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    one_node.write(p1_0_0_std=f"SELECT pg_terminate_backend(pid, 10000) FROM ({holder} AND {here}) AS h; {patch}")
+    status, said, told = one_node.migrate()
+    assert status == ending, told
+    assert words in said + told
 
 
 def test_a_lock_that_is_not_had_is_told_with_who_is_in_the_way(one_node: Nodes) -> None:

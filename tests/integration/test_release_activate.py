@@ -114,6 +114,7 @@ def test_a_release_that_is_not_there_is_told_with_those_that_are(project: Projec
 def test_who_may_not_set_the_path_is_told_who_may(project: Project) -> None:
     with project.session() as session:
         session.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA slate TO {WEB}".encode())
+        session.execute(f"GRANT DELETE ON slate.release_calls TO {WEB}".encode())
     ended = project.run("activate", "1.0.0", "--yes", PGUSER=WEB, PGPASSWORD="web")
     assert ended.returncode == ExitStatus.FAILED
     assert "error: Your role may not set the search_path of the database." in ended.stderr

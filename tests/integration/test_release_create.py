@@ -291,6 +291,23 @@ def test_on_a_terminal_it_shows_the_plan_and_asks(project: Project) -> None:
     assert project.value("SELECT count(*) FROM slate.release") == 1
 
 
+def test_a_version_whose_schema_others_dropped_is_not_created_anew(project: Project) -> None:
+    project.create("1.0.0", files=FILES)
+    with project.session() as session:
+        session.execute("DROP SCHEMA proj_api_v1_0_0 CASCADE")
+    error = project.refused(ExitStatus.REFUSED, "create", str(project.folder), "--version", "1.0.0", "--yes")
+    assert error.startswith("error: Release proj_api_v1_0_0 was dropped by others.\n")
+    assert "slate-schema release restore proj_api_v1_0_0 brings it back" in error
+
+
+def test_a_line_that_fails_is_shown_without_its_password(project: Project) -> None:
+    files = FILES | {"40_more/10_role.sql": "CREATE ROLE pg_x PASSWORD $$geheim$$;\n"}
+    releases.write_files(project.folder, files)
+    error = project.refused(ExitStatus.FAILED, "create", str(project.folder), "--version", "1.0.0", "--yes")
+    assert "CREATE ROLE pg_x PASSWORD $$******$$;" in error
+    assert "geheim" not in error
+
+
 def test_who_is_no_superuser_can_release(project: Project) -> None:
     with project.session() as session:
         session.execute("CREATE ROLE releaser LOGIN CREATEROLE PASSWORD 'r'")
@@ -303,6 +320,30 @@ def test_who_is_no_superuser_can_release(project: Project) -> None:
             )
             assert ended.returncode == ExitStatus.DONE, ended.stderr
         assert project.value("SELECT (proj_api_v1_1_0.get_object(1)).name") == "one"
+    finally:
+        project.server.drop(project.database)
+        releases.drop_roles(project.server, "releaser")
+
+
+def test_a_second_role_releases_with_the_rights_that_it_is_told_to_have_granted(project: Project) -> None:
+    project.create("1.0.0", files=FILES)
+    with project.session() as session:
+        session.execute("CREATE ROLE releaser LOGIN CREATEROLE PASSWORD 'r'")
+        session.execute(f"GRANT CREATE ON DATABASE {project.database} TO releaser".encode())
+        session.execute(f"GRANT {OWNER} TO releaser; REVOKE USAGE ON SCHEMA slate FROM PUBLIC".encode())
+    who = {"PGUSER": "releaser", "PGPASSWORD": "r"}
+    words = ["create", str(project.folder), "--version", "1.1.0", "--yes"]
+    try:
+        ended = project.run(*words, **who)
+        assert ended.returncode == ExitStatus.FAILED
+        granting = ended.stderr[ended.stderr.rindex("GRANT USAGE") :].strip()
+        with project.session() as session:
+            session.execute(granting.encode())
+        ended = project.run(*words, **who)
+        assert ended.returncode == ExitStatus.DONE, ended.stderr
+        ended = project.run("list", **who)
+        assert ended.returncode == ExitStatus.DONE, ended.stderr
+        assert "no sample" not in ended.stderr
     finally:
         project.server.drop(project.database)
         releases.drop_roles(project.server, "releaser")

@@ -223,6 +223,22 @@ def ways(report: dict[str, Any], ability: str, role: str) -> list[dict[str, Any]
     return [way for way in found if way["role"] == role]
 
 
+def test_a_role_that_may_do_nothing_but_connect_gets_the_whole_report(server: Server, name: str) -> None:
+    """Also where the schema of the events is closed to it, as in a database that was made with --roles."""
+    role = f"{name}_passer_by"
+    create_database(server, name, "source")
+    with server.connect(name) as connection:
+        connection.execute("REVOKE ALL ON SCHEMA public, slate FROM PUBLIC")
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'r'".encode())
+    try:
+        ended = check(server, name, PGUSER=role, PGPASSWORD="r")
+        assert ended.returncode == ExitStatus.DONE, ended.stderr
+        assert ended.stdout.replace(f"seen as {role}", "seen as postgres") == check(server, name).stdout
+    finally:
+        with server.connect() as connection:
+            connection.execute(f"DROP ROLE {role}".encode())
+
+
 def test_it_says_by_which_groups_a_login_role_writes(store: Store) -> None:
     server, login = store.server, f"{store.prefix}_login_shop"
     with server.connect() as connection:

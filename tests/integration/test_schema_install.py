@@ -69,6 +69,16 @@ def test_what_bears_the_name_already_is_refused(server: Server, source: str) -> 
     assert not is_prepared(server, source)
 
 
+def test_snapshots_of_another_version_are_refused_as_by_every_other_verb(server: Server, source: str) -> None:
+    run(server, source, "--yes")
+    with server.connect(source) as connection:
+        connection.execute("DROP FUNCTION pov.plan_between")
+    code, said = run(server, source, "--yes")
+    assert code == ExitStatus.REFUSED
+    assert "it is prepared for the snapshots of another version" in said
+    assert "Use the slate-schema that prepared it; or drop schema pov with all snapshots" in said
+
+
 def test_who_may_not_create_is_told(server: Server, source: str) -> None:
     role = f"{source}_role"
     with server.connect() as connection:

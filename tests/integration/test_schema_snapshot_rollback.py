@@ -4,13 +4,20 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
+from init_slate_db.core.addresses import address_of
 from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.options import ConnectionOptions
 from tests.servers import Server, wait_for
 from tests.snapshots import CHANGED_F, COMMAND, Database, F, database
 from tests.terminal import terminal
+from versioning.snapshots import rollback
+from versioning.snapshots.options import RollbackOptions
+from versioning.snapshots.store import opened
 
 TABLE = "CREATE TABLE t (a integer)"
 CONSTRAINT = "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)"
@@ -51,6 +58,37 @@ def next_line(process: "subprocess.Popen[str]", beginning: str) -> str:
 
 def results(database: Database) -> list[tuple[int]]:
     return database.rows("SELECT f(1)")
+
+
+def test_what_a_table_loses_that_the_snapshot_does_not_know_is_marked_and_warned_of(store: Database) -> None:
+    store.do(F)
+    store.said("snapshot")
+    store.do(TABLE, CONSTRAINT)
+    ended = store.run("rollback", "1", "--yes")
+    assert ended.returncode == ExitStatus.DONE, ended.stderr
+    assert "  1  drop constraint c ON public.t -- the table is younger than the snapshot\n" in ended.stderr
+    assert "warning: Table public.t is younger than snapshot 1, and loses constraint c ON public.t\n" in ended.stderr
+
+
+def test_ctrl_c_behind_the_commit_does_not_say_that_nothing_was_changed(
+    changed: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It comes while the connection is closed."""
+    for name, value in changed.environment().items():
+        monkeypatch.setenv(name, value)
+
+    @contextmanager
+    def interrupted(*arguments: Any) -> Iterator[Any]:
+        with opened(*arguments) as reached:
+            yield reached
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(rollback, "opened", interrupted)
+    target = address_of(ConnectionOptions(), changed.name)
+    with pytest.raises(KeyboardInterrupt):
+        rollback.rollback(RollbackOptions(target, "text", 1, 2000, 1, yes=True, dry_run=False))
+    assert caplog.messages[-1] == "Interrupted: all of it was done, or nothing; slate-schema history tells."
+    assert results(changed) == [(1,)]
 
 
 def test_a_dry_run_prints_the_exact_commands_and_changes_nothing(changed: Database) -> None:
@@ -190,6 +228,19 @@ def test_a_role_that_may_read_reads_and_no_more(changed: Database, role: str) ->
     deletes = changed.refused("prune", "--keep", "1", "--yes", *as_role, status=ExitStatus.FAILED)
     assert "\n  It lacks: DELETE on pov.object, DELETE on pov.revision, DELETE on pov.snapshot\n" in deletes
     assert changed.told("prune", "--keep", "1", "--dry-run", *as_role)["snapshots"] == []
+
+
+def test_where_functions_are_not_everybodys_a_reader_needs_them_too(changed: Database, role: str) -> None:
+    """As in a database that was made with --roles."""
+    changed.do("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA pov FROM PUBLIC")
+    changed.do(f"GRANT USAGE ON SCHEMA pov TO {role}", f"GRANT SELECT ON ALL TABLES IN SCHEMA pov TO {role}")
+    as_role = ("--user", role, "--password", "role")
+    for verb in (["history"], ["diff", "1"]):
+        said = changed.refused(*verb, *as_role, status=ExitStatus.FAILED)
+        assert "\n  It lacks: EXECUTE on all functions in schema pov\n" in said
+    changed.do(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pov TO {role}")
+    assert "* 1" in changed.said("history", *as_role)
+    assert "~ function public.f(integer)" in changed.said("diff", "1", *as_role, status=ExitStatus.DIFFERENT)
 
 
 def test_a_role_that_does_not_own_it_all_gets_the_whole_list(changed: Database, role: str) -> None:

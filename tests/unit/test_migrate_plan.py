@@ -28,8 +28,7 @@ def patch(major: int, kind: PatchType = "direct") -> Patch:
 def ledger(*patches: Patch, complete: bool = True) -> Ledger:
     end = NOW if complete else None
     rows = [
-        Row(*one.number, one.type, one.digest, NOW, end, "r", "f", "v", 0, None, None, None, None, None)
-        for one in patches
+        Row(*one.number, one.type, one.digest, NOW, end, "r", "f", "v", 0, None, None, None, None) for one in patches
     ]
     return {row.number: row for row in rows}
 

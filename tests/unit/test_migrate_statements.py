@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from versioning.migrations.masking import mask
+from versioning.masking import mask
 from versioning.migrations.patches import Patch, PatchType
 from versioning.migrations.statements import ScanError, find_faults, split
 
@@ -113,6 +113,15 @@ def test_what_a_patch_may_hold_is_let_through(text: str) -> None:
         ("CONNECTION 'host=h password=b user=u'", "CONNECTION 'host=h password=* user=u'"),
         ("CONNECTION 'password=b'", "CONNECTION 'password=*'"),
         ("ALTER ROLE a PASSWORD NULL", "ALTER ROLE a PASSWORD NULL"),
+        ("ALTER ROLE a PASSWORD $$b$$", "ALTER ROLE a PASSWORD $$*$$"),
+        ("ALTER ROLE a PASSWORD $x$b$$c$x$ LOGIN", "ALTER ROLE a PASSWORD $x$****$x$ LOGIN"),
+        ("SELECT f(password => 'bc', x => 'd')", "SELECT f(password => '**', x => 'd')"),
+        ("SELECT f(password:=E'bc')", "SELECT f(password:=E'**')"),
+        ("SELECT f(password => $$bc$$)", "SELECT f(password => $$**$$)"),
+        ("CONNECTION 'postgresql://u:b%c@h:5/d'", "CONNECTION 'postgresql://u:***@h:5/d'"),
+        ("CONNECTION 'postgres://u@h/d?password=bc'", "CONNECTION 'postgres://u@h/d?password=**'"),
+        ("CONNECTION 'postgresql://h:5/d'", "CONNECTION 'postgresql://h:5/d'"),
+        ("SELECT n WHERE password >= 'a'", "SELECT n WHERE password >= 'a'"),
     ],
 )
 def test_passwords_are_starred_out(text: str, shown: str) -> None:

@@ -109,10 +109,7 @@ class Archive:
             )
 
     def write(self, texts: Mapping[Path, str]) -> None:
-        """Writes files of the archive, and the record last: it never names what is not there.
-
-        :raises SlateError: archive-damaged: somebody else has written the record meanwhile.
-        """
+        """Writes files of the archive, and the record last: it never names what is not there."""
         self.files.mkdir(parents=True, exist_ok=True)
         record = {
             "format": FORMAT,

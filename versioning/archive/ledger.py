@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from init_slate_db import __version__
-from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.connection import Connection
+from init_slate_db.core.errors import SlateError
 from init_slate_db.core.sql_files import read_archive_objects
 from versioning import ledgers
+from versioning.snapshots.patience import lock_errors, takers
 
 _TABLE = "slate.archive_version"
 _VERSION = "SELECT version, since FROM slate.archive_version WHERE archive = %s"
@@ -16,7 +18,8 @@ ON CONFLICT (archive) DO UPDATE SET version = EXCLUDED.version, since = pg_catal
   role = SESSION_USER, tool_version = EXCLUDED.tool_version
 """
 _ADD = "INSERT INTO slate.archive_delta (archive, version, parent, digest, tool_version) VALUES (%s, %s, %s, %s, %s)"
-_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('slate-schema archive', 0))"
+_TURN = "slate-schema archive"
+_TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Ledger:
 
 def read(connection: Connection, archive: str) -> Ledger:
     """Reads the record. Writes nothing."""
-    with server_errors("tell its version"):
+    with lock_errors("tell its version"):
         if not ledgers.is_there(connection, _TABLE):
             return Ledger(None)
         found = connection.execute(_VERSION, (archive,)).fetchone()
@@ -58,5 +61,15 @@ def write(connection: Connection, archive: str, version: str, applied: Applied |
 
 
 def take_turn(connection: Connection) -> None:
-    """Waits for other deployments to the database; until the transaction ends, none begins."""
-    connection.execute(_TURN)
+    """Keeps other deployments to the database out until the transaction ends.
+
+    :raises SlateError: lock-held: one is at work.
+    """
+    if connection.execute(_TAKE_TURN, (_TURN,)).fetchone() != (True,):
+        who = "; ".join(takers(connection, _TURN))
+        raise SlateError(
+            "lock-held",
+            "Another deployment to the database is at work.",
+            why=f"In the way: {who}." if who else "",
+            hint="Run the command again when that one has ended.",
+        )

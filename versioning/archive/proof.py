@@ -14,6 +14,8 @@ from versioning.archive.items import compare as compare_texts
 from versioning.archive.reading import describe
 from versioning.archive.scratch import Scratch
 from versioning.archive.writing import write_schema
+from versioning.masking import mask
+from versioning.snapshots.patience import lock_errors
 
 _ONE_TRANSACTION = "Leave out BEGIN, COMMIT, ROLLBACK and what cannot run in a transaction, such as CONCURRENTLY."
 _AS_OWNER = (
@@ -47,7 +49,7 @@ class Workshop:
         self._blank = self._blank or self.scratch.make()
         connection = self.scratch.connect(self._blank)
         begin_anew(connection)
-        with server_errors(f"carry out {what}"), connection.transaction(force_rollback=True):
+        with lock_errors(f"carry out {what}"), connection.transaction(force_rollback=True):
             run_inside(connection, text, what)
             return look(connection, self.archive)
 
@@ -131,7 +133,7 @@ def run(connection: Connection, text: str, what: str) -> None:
     :raises SlateError: delta-failed: it failed; delta-refused: it would end the transaction.
     """
     begin_anew(connection)
-    with server_errors(f"carry out {what}"), connection.transaction():
+    with lock_errors(f"carry out {what}"), connection.transaction():
         run_inside(connection, text, what)
 
 
@@ -156,6 +158,9 @@ def run_inside(connection: Connection, text: str, what: str) -> None:
         connection.execute("SET LOCAL standard_conforming_strings = on")
         # Several statements cannot be prepared, however often the same ones run.
         connection.execute(text.encode(), prepare=False)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        # Nothing is wrong with the DDL.
+        raise
     except psycopg.Error as error:
         raise _failure(error, text, what) from error
     is_open = connection.info.transaction_status == TransactionStatus.INTRANS
@@ -173,7 +178,7 @@ def _failure(error: psycopg.Error, text: str, what: str) -> SlateError:
     if (position := error.diag.statement_position) is not None:
         line = text.count("\n", 0, int(position)) + 1
         statement = f" at line {line}"
-    context = re.sub(r"\s+", " ", error.diag.context or "")
+    context = mask(re.sub(r"\s+", " ", error.diag.context or ""))
     hint = error.diag.message_hint or ""
     if error.sqlstate == "42704" and "role" in str(error):
         hint = "Make the role first: CREATE ROLE … NOLOGIN."
@@ -181,8 +186,6 @@ def _failure(error: psycopg.Error, text: str, what: str) -> SlateError:
         hint = f"{hint} {_AS_OWNER}".strip()
     if isinstance(error, psycopg.errors.ActiveSqlTransaction):
         code, hint = "delta-refused", _ONE_TRANSACTION
-    elif isinstance(error, psycopg.errors.LockNotAvailable):
-        code = "lock-held"
     elif isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith("57P")):
         code = "connection-lost"
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, Reached, add_database_option, reach, read_database
+from init_slate_db.core.connection import lift_timeouts
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
@@ -116,6 +117,7 @@ def push(options: Options) -> ExitStatus:
     archive = open_archive(options.where.folder, options.where.name)
     reached = reach(options.target, PROGRAM)
     with reached.connection:
+        lift_timeouts(reached.connection)
         tell_left_out(reached.connection, reached.place)
         record = ledger.read(reached.connection, archive.name)
         if options.version in archive.versions:

@@ -8,11 +8,12 @@ from typing import Any
 
 from psycopg.pq import TransactionStatus
 
-from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.connection import Connection
 from versioning.archive.catalog import code, constraints, dependencies, tables, types
 from versioning.archive.items import Description, Item
 from versioning.archive.rights import Rights, read_left_out, read_roles
 from versioning.archive.writing import with_whole_tables
+from versioning.snapshots.patience import lock_errors
 
 _logger = logging.getLogger(__name__)
 
@@ -41,13 +42,13 @@ def describe(connection: Connection, stand_in: str | None = None) -> Description
         owner, and what is its own cannot be told from what is the owner's.
     :raises SlateError: the server refuses to tell it.
     """
-    with server_errors("tell its schema"), _settled(connection):
+    with lock_errors("tell its schema"), _settled(connection):
         return _Reader(connection).read(stand_in)
 
 
 def tell_left_out(connection: Connection, place: str) -> None:
     """Warns of what the database has and the archive cannot hold."""
-    with server_errors("tell its schema"), _settled(connection):
+    with lock_errors("tell its schema"), _settled(connection):
         left_out = read_left_out(connection)
     if left_out:
         _logger.warning("Of %s the archive does not hold: %s.", place, "; ".join(left_out))

@@ -13,7 +13,7 @@ from versioning.archive.folder import Archive
 from versioning.archive.ledger import Applied, Ledger
 from versioning.archive.options import tell
 from versioning.archive.proof import Workshop, begin_anew, run_inside
-from versioning.snapshots.patience import ATTEMPTS, patiently
+from versioning.snapshots.patience import ATTEMPTS, lock_errors, patiently
 
 _OWNER = """
 SELECT pg_get_userbyid(datdba), pg_get_userbyid(datdba) = current_user, pg_has_role(datdba, 'MEMBER'), current_user,
@@ -139,7 +139,7 @@ def take(workshop: Workshop, reached: Reached, step: Step, owner: str | None, lo
 
     def work() -> None:
         begin_anew(reached.connection)
-        with server_errors(f"bring the database to version {step.version}"), reached.connection.transaction():
+        with lock_errors(f"bring the database to version {step.version}"), reached.connection.transaction():
             _take_inside(workshop, reached, step, owner, lock_timeout)
 
     try:

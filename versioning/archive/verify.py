@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from init_slate_db.core import options as shared
 from init_slate_db.core.addresses import Address, Reached, reach, read_address
+from init_slate_db.core.connection import lift_timeouts
 from init_slate_db.core.console import write_result
 from init_slate_db.core.errors import ExitStatus, SlateError
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
@@ -25,6 +26,7 @@ from versioning.archive.options import (
 )
 from versioning.archive.proof import Workshop
 from versioning.archive.reading import tell_left_out
+from versioning.wording import counted
 
 _logger = logging.getLogger(__name__)
 
@@ -81,6 +83,8 @@ def verify(options: Options) -> ExitStatus:
     place = options.live or (options.server if options.scratch is None else None)
     reached = reach(place, PROGRAM) if place else None
     try:
+        if reached:
+            lift_timeouts(reached.connection)
         with scratch_for(reached, options.scratch) as made:
             workshop = Workshop(archive, made)
             wrong = _verify_versions(workshop)
@@ -90,7 +94,7 @@ def verify(options: Options) -> ExitStatus:
         if reached:
             reached.connection.close()
     if wrong:
-        raise SlateError("drift", f"{_count(wrong, 'difference')} found.", hint="Told above, with + as it is.")
+        raise SlateError("drift", f"{counted(wrong, 'difference')} found.", hint="Told above, with + as it is.")
     return ExitStatus.DONE
 
 
@@ -117,7 +121,7 @@ def _verify_versions(workshop: Workshop) -> int:
     deltas = sum(len(above) for above in parents.values())
     if not wrong:
         write_result(
-            f"{_count(len(parents), 'version')} and {_count(deltas, 'delta')}: each can be built, and is what is on"
+            f"{counted(len(parents), 'version')} and {counted(deltas, 'delta')}: each can be built, and is what is on"
             f" record (PostgreSQL {workshop.scratch.version})."
         )
     return wrong
@@ -156,10 +160,6 @@ def not_on_record(archive: Archive, reached: Reached) -> SlateError:
         f'{reached.place} has no version of archive "{archive.name}" on record.',
         hint=f"Tell which one it has: {NAME} deploy DSN --from VERSION --to VERSION",
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _tell(title: str, differences: list[Difference]) -> int:

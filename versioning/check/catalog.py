@@ -76,11 +76,15 @@ ORDER BY 1
 """
 
 _FAMILY = """
-WITH RECURSIVE child AS (
-  SELECT i.inhrelid AS oid FROM pg_inherits AS i WHERE i.inhparent = to_regclass('public.events')
+WITH RECURSIVE events AS (
+  -- By its names: to_regclass raises where the schema is closed to the role.
+  SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE n.nspname = 'public' AND c.relname = 'events'
+), child AS (
+  SELECT i.inhrelid AS oid FROM pg_inherits AS i JOIN events AS e ON i.inhparent = e.oid
   UNION SELECT i.inhrelid FROM child AS c JOIN pg_inherits AS i ON i.inhparent = c.oid
 ), parent AS (
-  SELECT i.inhparent AS oid FROM pg_inherits AS i WHERE i.inhrelid = to_regclass('public.events')
+  SELECT i.inhparent AS oid FROM pg_inherits AS i JOIN events AS e ON i.inhrelid = e.oid
 )
 SELECT 'child', c.oid::regclass::text FROM child AS c
 UNION ALL SELECT 'parent', p.oid::regclass::text FROM parent AS p ORDER BY 1, 2
@@ -105,7 +109,7 @@ GROUP BY v.oid, n.nspname, v.reloptions, v.relkind ORDER BY 1
 """
 
 _TABLES = """
-SELECT c.oid::regclass::text, c.relkind, c.relrowsecurity,
+SELECT c.oid::regclass::text, c.relrowsecurity,
        ARRAY(SELECT a.attname::text FROM pg_attribute AS a
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
        ARRAY(SELECT r.rulename::text FROM pg_rewrite AS r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN')
@@ -168,7 +172,6 @@ class _Reader:
             memberships=self._memberships(version),
             owners={Thing(kind, name): owner for kind, name, _, owner, *_ in things},
             schemas={Thing(kind, name): schema for kind, name, schema, *_ in things if schema},
-            tables={name: kind for name, kind, *_ in tables},
             grants=self._grants(things, version),
             functions=tuple(
                 Function(Thing("function", name), schema, plain, definer, tuple(settings), body, language, extension)
@@ -181,9 +184,9 @@ class _Reader:
             ),
             children=children,
             parents=tuple(name for kind, name in family if kind == "parent"),
-            columns={name: tuple(columns) for name, _, _, columns, _ in tables},
+            columns={name: tuple(columns) for name, _, columns, _ in tables},
             rules=tuple(rule for name, *_, rules in tables if name == "public.events" for rule in rules),
-            row_security=tuple(name for name, _, enabled, *_ in tables if enabled),
+            row_security=tuple(name for name, enabled, *_ in tables if enabled),
             defaults=tuple(self._rows(_DEFAULTS)),
             event_triggers=tuple(name for (name,) in self._rows(_EVENT_TRIGGERS)),
             open_elsewhere=tuple(name for (name,) in self._rows(_OPEN_ELSEWHERE)),

@@ -94,9 +94,9 @@ class View:
 class Facts:
     """All that the check knows of a database, by one snapshot.
 
-    version: the server's, such as 150004. owners: of each thing. schemas: of each table. tables: kind (``pg_class``'s
-    relkind) of each. children: partitions and heirs of events. parents: what events inherits from. defaults: default
-    privileges, as (role, schema, type, grantee, privilege). open_elsewhere: grants of CONNECT on other databases.
+    version: the server's, such as 150004. owners: of each thing. schemas: of each table. children: partitions and
+    heirs of events. parents: what events inherits from. defaults: default privileges, as (role, schema, type,
+    grantee, privilege). open_elsewhere: grants of CONNECT on other databases.
     """
 
     version: int
@@ -106,7 +106,6 @@ class Facts:
     memberships: tuple[Membership, ...]
     owners: Mapping[Thing, str]
     schemas: Mapping[Thing, str]
-    tables: Mapping[str, str]
     grants: tuple[Grant, ...]
     functions: tuple[Function, ...]
     triggers: tuple[Trigger, ...]

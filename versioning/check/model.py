@@ -61,7 +61,6 @@ class Model:
     rights but the owner's, as (thing, privilege, role).
     """
 
-    table_type: TableType
     roles: Mapping[str, str]
     owned: tuple[Thing, ...]
     grants: frozenset[tuple[Thing, str, str]]
@@ -101,7 +100,6 @@ def read_model(table_type: TableType, prefix: str, facts: Facts) -> Model:
     schemas = [Thing("schema", name) for name in ("public", "slate") if name == "public" or table_type == "source"]
     tables = [Thing("table", item.name if "." in item.name else f"public.{item.name}") for item in _tables(items)]
     return Model(
-        table_type,
         roles,
         (database_thing(facts), *schemas, *tables, *(Thing("table", child) for child in facts.children)),
         frozenset(_grants(privileges, facts)),

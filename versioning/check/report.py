@@ -7,6 +7,7 @@ from versioning.check.abilities import Way
 from versioning.check.acts import ABILITIES, Ability
 from versioning.check.facts import PUBLIC
 from versioning.check.mending import Difference
+from versioning.wording import counted
 
 _WORDS: dict[Ability, str] = {
     "everything": "Everything",
@@ -24,8 +25,8 @@ _WORDS: dict[Ability, str] = {
 class Report:
     """The result. kind: "source", "destination" or "other". code: whose functions it has, in words.
 
-    prefix: of the roles of the model; "": no model is in force. superusers: the login roles that are. nologin_public:
-    whether PUBLIC may connect. not_judged: what was not, or could not be, looked at.
+    prefix: of the roles of the model; "": no model is in force. superusers: the login roles that are. not_judged:
+    what was not, or could not be, looked at.
     """
 
     place: str
@@ -130,10 +131,9 @@ def _how(way: Way) -> str:
 def _verdict(report: Report) -> str:
     if not report.prefix:
         return "no model is in force: this database was not made with --roles"
-    count = len(report.differences)
-    if not count:
+    if not report.differences:
         return f'as the model of the roles "{report.prefix}" has it: no difference'
-    return f"{count} difference{'' if count == 1 else 's'} from the model"
+    return f"{counted(len(report.differences), 'difference')} from the model"
 
 
 def _printable(text: str) -> str:

@@ -29,7 +29,6 @@ class Reason:
     holder: str
     chain: Chain = ()
     steps: tuple[str, ...] = ()
-    superuser: bool = False
 
 
 # All ways to work that a login role has, each with the memberships that it goes by.
@@ -72,7 +71,7 @@ class Standing:
     def has(self, thing: Thing, privilege: str, column: str = "") -> Reason | None:
         """Why there is the privilege on a thing, or on a column of it; None: there is not."""
         if self.root.superuser:
-            return self._reason(self.root.name, superuser=True)
+            return self._reason(self.root.name)
         for grant in (*self._index.grants(thing, "", privilege), *self._column_grants(thing, privilege, column)):
             if grant.grantee in self._context.rights:
                 return self._reason(grant.grantee)
@@ -91,7 +90,7 @@ class Standing:
         if owner is None:
             return None
         if self.root.superuser:
-            return self._reason(self.root.name, superuser=True)
+            return self._reason(self.root.name)
         return self._reason(owner) if owner in self._context.rights else None
 
     def belongs_to(self, group: str) -> Reason | None:
@@ -99,15 +98,15 @@ class Standing:
         return self._reason(group) if group in self._context.rights else None
 
     def is_superuser(self) -> Reason | None:
-        return self._reason(self.root.name, superuser=True) if self.root.superuser else None
+        return self._reason(self.root.name) if self.root.superuser else None
 
     def replicates(self) -> Reason | None:
         """Why it may read the write-ahead log: the attribute counts for the very role alone."""
         return self._reason(self.root.name) if self.root.replication or self.root.superuser else None
 
-    def _reason(self, holder: str, *, superuser: bool = False) -> Reason:
+    def _reason(self, holder: str) -> Reason:
         chain = self._context.rights.get(holder, ())
-        return Reason(holder, chain, in_order((*self._graph.steps(chain), *self._context.steps)), superuser)
+        return Reason(holder, chain, in_order((*self._graph.steps(chain), *self._context.steps)))
 
     def _column_grants(self, thing: Thing, privilege: str, column: str) -> list[Grant]:
         return self._index.grants(thing, column, privilege) if column else []
@@ -155,9 +154,7 @@ def all_of(*reasons: Reason | None) -> Reason | None:
     if not found or len(found) < len(reasons):
         return None
     first = found[0]
-    return Reason(
-        first.holder, first.chain, in_order(step for reason in found for step in reason.steps), first.superuser
-    )
+    return Reason(first.holder, first.chain, in_order(step for reason in found for step in reason.steps))
 
 
 def any_of(*reasons: Reason | None) -> Reason | None:

@@ -1,11 +1,13 @@
 """The nodes that patches are applied to, and what a kind of cluster has to know about them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from init_slate_db.core.addresses import Address, Reached
+from init_slate_db.core.addresses import Address, Reached, parameters_of
 from init_slate_db.core.connection import Connection
+from init_slate_db.core.conninfo import describe
+from versioning import PROGRAM
 from versioning.migrations.patches import Patch
 
 
@@ -51,6 +53,13 @@ class Session:
     def connection(self, node: Node) -> Connection:
         """What patches go through to the node."""
         return self.work[node.name].connection
+
+
+def place_of(address: Address) -> str:
+    """Host, port and database, for messages, of what need not answer. Nobody is asked who the user is."""
+    quiet = replace(address, connection=replace(address.connection, interactive=False))
+    parameters = parameters_of(quiet, PROGRAM)
+    return f"{describe(parameters)}/{parameters['dbname']}"
 
 
 def count(nodes: Sequence[Node]) -> str:

@@ -10,13 +10,13 @@ from psycopg import sql
 
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
+from versioning.masking import first_line
 from versioning.migrations import ledger
 from versioning.migrations.apply import is_lost, told_errors
 from versioning.migrations.cluster import Node, Session
 from versioning.migrations.interrupted import Verdict, builds_index, find_builder, judge
 from versioning.migrations.ledger import Row
 from versioning.migrations.locks import with_patience
-from versioning.migrations.masking import first_line
 from versioning.migrations.patches import Number, Patch
 from versioning.migrations.running import PatchError, run_statement
 from versioning.migrations.sessions import CHECK

@@ -4,12 +4,10 @@ import itertools
 from collections.abc import Sequence
 
 from init_slate_db.core.console import write_result
-from versioning.migrations.apply import told_errors
-from versioning.migrations.cluster import Cluster, Node, Session
-from versioning.migrations.locks import with_patience
+from versioning.migrations.cluster import Cluster, Session
 from versioning.migrations.patches import Number, Patch
 from versioning.migrations.plan import Pending
-from versioning.migrations.running import run_patch
+from versioning.migrations.rehearsal import rehearse
 
 Groups = Sequence[Sequence[Pending]]
 
@@ -44,7 +42,8 @@ def try_out(groups: Groups, cluster: Cluster, session: Session) -> None:
                 break
             if one.patch.type != "concurrent" and node in one.nodes:
                 patches.append(one.patch)
-        _try(node, patches, session, [one.patch for one in planned])
+        if patches:
+            rehearse(node, patches, session, outcome=_outcome(planned))
         for patch in patches:
             runs[patch.number].append(node.name)
     lines = ["Tried"]
@@ -54,20 +53,6 @@ def try_out(groups: Groups, cluster: Cluster, session: Session) -> None:
     write_result("\n".join(lines))
 
 
-def _try(node: Node, patches: Sequence[Patch], session: Session, planned: Sequence[Patch]) -> None:
-    connection = session.connection(node)
-    fresh = session.fresh[node.name].encode()
-
-    def run() -> None:
-        connection.execute(fresh)
-        with connection.transaction(force_rollback=True):
-            for patch in patches:
-                run_patch(connection, patch)
-                connection.execute(fresh)
-
-    outcome = "Nothing was changed: --dry-run."
-    if any(patch.type == "concurrent" for patch in planned):
-        outcome += " Concurrent patches were not run before it."
-    if patches:
-        with told_errors(node, f"try patches on {node.name}", outcome):
-            with_patience("try patches", node, session, run)
+def _outcome(planned: Sequence[Pending]) -> str:
+    left_out = any(one.patch.type == "concurrent" for one in planned)
+    return "Nothing was changed: --dry-run." + " Concurrent patches were not run before it." * left_out

@@ -5,6 +5,7 @@ from typing import Literal
 
 from init_slate_db.core.connection import Connection
 from versioning.migrations.statements import Statement
+from versioning.sql_text import fold
 
 _INDEX = """
 SELECT i.indisvalid, format('%%I.%%I', n.nspname, c.relname)
@@ -149,4 +150,4 @@ def _name(statement: Statement, at: int) -> tuple[str, int]:
 
 
 def _unquote(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+    return name[1:-1].replace('""', '"') if name.startswith('"') else fold(name)

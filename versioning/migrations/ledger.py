@@ -19,7 +19,7 @@ from versioning.migrations.patches import Number, Patch, label
 LEDGER = "slate.patch"
 _READ = """
 SELECT major, minor, point, type, digest, started_at, ended_at, role, came_from, tool_version, done, done_digest, begun,
-       begun_pid, begun_session, former_digest
+       begun_pid, begun_session
 FROM slate.patch ORDER BY major, minor, point
 """
 _BEGIN = """
@@ -71,7 +71,6 @@ class Row:
     begun: str | None
     begun_pid: int | None
     begun_session: datetime | None
-    former_digest: str | None
 
     @property
     def number(self) -> Number:

@@ -161,7 +161,7 @@ class LogicalCluster:
                 if patch.number in begun or (patch.number in fresh and orders[patch.number] is not Order.NONE)
             ]
             if coming:
-                rehearse(node, coming, session, _see_nothing)
+                rehearse(node, coming, session)
         groups = itertools.groupby(patches, key=lambda patch: orders[patch.number])
         return [Step(order, tuple(group)) for order, group in groups]
 
@@ -280,10 +280,6 @@ def _state(node: Node, patches: Sequence[Patch], session: Session) -> str:
         return "does not answer"
     has_all = all((row := rows.get(patch.number)) and row.is_complete for patch in patches)
     return "applied" if has_all else "not applied"
-
-
-def _see_nothing(connection: Connection) -> None:
-    """What a rehearsal looks at that is for its errors alone."""
 
 
 def _look(source: Connection, follower: Follower, lsn: str) -> Standing:

@@ -5,10 +5,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from init_slate_db.core.addresses import Reached, reach
-from init_slate_db.core.connection import Connection, connect_now, server_errors
+from init_slate_db.core.addresses import Address, Reached
+from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
-from versioning import PROGRAM
 from versioning.migrations import ledger
 from versioning.migrations.cluster import Cluster, Node
 from versioning.migrations.logical import Follower, LogicalCluster
@@ -45,10 +44,13 @@ class _Subscription:
     is_copying: bool
 
 
-def find(source: Reached, given: tuple[Node, ...], ignored: Collection[str]) -> Cluster | None:
+def find(
+    source: Reached, given: tuple[Node, ...], known: Mapping[Address, Reached], ignored: Collection[str]
+) -> Cluster | None:
     """The source and those of the given nodes that subscribe to it; None: nobody follows it.
 
     :param given: the nodes that the operator named, the source first.
+    :param known: the open connections to those of them that answer.
     :param ignored: the slots of consumers that the operator answers for.
     :raises SlateError: cluster-unfit: a node still copies, or the slot of one is to be ignored.
     """
@@ -61,18 +63,14 @@ def find(source: Reached, given: tuple[Node, ...], ignored: Collection[str]) -> 
         return None
     followers: list[Follower] = []
     copying: list[str] = []
-    all_answer = True
-    for node in given[1:]:
-        try:
-            reached = reach(node.address, PROGRAM, connect_now)
-        except SlateError:
-            # Whoever must reach all nodes has said so already.
-            all_answer = False
-            continue
-        with reached.connection, server_errors(f"say what {node.name} subscribes to"):
-            found = _read_subscriptions(reached.connection, list(slots))
+    # Whoever must reach all nodes has said so already.
+    answering = [node for node in given[1:] if node.address in known]
+    for node in answering:
+        connection = known[node.address].connection
+        with server_errors(f"say what {node.name} subscribes to"):
+            found = _read_subscriptions(connection, list(slots))
             copying += [f"{one.name} of {node.name}" for one in found if one.is_copying]
-            followers += _followers(node, found, ledger.read(reached.connection))
+            followers += _followers(node, found, ledger.read(connection))
     theirs = {slot: one.node for one in followers for slot in one.slots}
     for slot in theirs.keys() & set(ignored):
         raise SlateError(
@@ -92,6 +90,7 @@ def find(source: Reached, given: tuple[Node, ...], ignored: Collection[str]) -> 
         )
     publications = tuple(sorted({name for one in followers for name in one.publications}))
     _check_publications(source, publications)
+    all_answer = len(answering) == len(given) - 1
     return LogicalCluster(given, tuple(followers), publications, tuple(strangers) if all_answer else ())
 
 

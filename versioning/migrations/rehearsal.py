@@ -16,20 +16,27 @@ Seen = TypeVar("Seen")
 _AS_REPLICA = "SET session_replication_role = replica"
 # Else what a constraint says at the end of the transaction would never be said.
 _CHECK_DEFERRED = "SET CONSTRAINTS ALL IMMEDIATE"
+_OUTCOME = "It was tried there in a transaction that was rolled back. No node was changed."
+
+
+def _see_nothing(connection: Connection) -> None:
+    """What a rehearsal looks at that is for its errors alone."""
 
 
 def rehearse(
     node: Node,
     patches: Sequence[Patch],
     session: Session,
-    look: Callable[[Connection], Seen],
+    look: Callable[[Connection], Seen] = _see_nothing,  # type: ignore[assignment]
     *,
     as_replica: bool = False,
+    outcome: str = _OUTCOME,
 ) -> list[Seen]:
     """Runs the patches in their order and rolls them back.
 
     :param look: reads something, before the first patch and behind each.
     :param as_replica: whether they will come to the node by way of replication.
+    :param outcome: what the operator is told of the rest where a patch fails.
     :returns: what look gave, one more than there are patches.
     :raises SlateError: patch-failed, lock-not-had, or what becomes of the connection; nothing is changed in any case.
     """
@@ -52,6 +59,5 @@ def rehearse(
                 connection.execute(session.fresh[node.name].encode())
 
     which = name_patches(patches)
-    outcome = "It was tried there in a transaction that was rolled back. No node was changed."
     with told_errors(node, f"try {which} on {node.name}", outcome):
         return with_patience(f"try {which}", node, session, attempt)

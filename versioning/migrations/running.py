@@ -5,7 +5,7 @@ from psycopg import errors, generators, pq
 
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
-from versioning.migrations.masking import mask
+from versioning.masking import mask
 from versioning.migrations.patches import Patch
 from versioning.migrations.statements import Statement, line_of, split
 
@@ -70,9 +70,7 @@ def as_slate_error(failure: PatchError, place: str, outcome: str) -> SlateError:
     where = f"line {line}, column {column}" if failure.exact else f"line {line}"
     told = [f"{patch.path.name}, {where} (SQLSTATE {failure.error.sqlstate}):", *_show(failure, line)]
     told += [
-        f"{title}: {text}"
-        for title, text in (("Detail", diag.message_detail), ("Where", diag.context and mask(diag.context)))
-        if text
+        f"{title}: {mask(text)}" for title, text in (("Detail", diag.message_detail), ("Where", diag.context)) if text
     ]
     hints = [text for text in (diag.message_hint, outcome) if text]
     return SlateError(

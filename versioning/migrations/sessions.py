@@ -1,7 +1,6 @@
 """The connections of a run: two to each node, one that patches go through, and one that holds the turn and watches."""
 
 import getpass
-import logging
 import socket
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,11 +13,9 @@ from init_slate_db.core.connection import Connection, connect, connect_now, serv
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
 from versioning import PROGRAM
-from versioning.migrations.cluster import Cluster, LockPatience, Node, Origin, Session
+from versioning.migrations.cluster import Cluster, LockPatience, Node, Origin, Session, place_of
 from versioning.migrations.clusters import find_cluster
-from versioning.migrations.masking import mask
-
-_logger = logging.getLogger(__name__)
+from versioning.notices import tell_notices
 
 _OLDEST = 14
 # A transaction whose command was killed ends with it, instead of when its statement does: once a second the server
@@ -64,10 +61,10 @@ def open_session(
             if refused and (all_nodes or addresses[0] in refused):
                 raise _unreached(list(refused.values()), len(known) + len(refused))
 
-        given = [Node(one.place if (one := enter(it)) else _unreached_name(it), it) for it in addresses]
+        given = [Node(one.place if (one := enter(it)) else place_of(it), it) for it in addresses]
         require()
         _refuse_twice([known[it] for it in addresses if it in known])
-        cluster = find_cluster(known[addresses[0]], tuple(given), ignored)
+        cluster = find_cluster(known[addresses[0]], tuple(given), known, ignored)
         work = {node.name: reached for node in cluster.nodes if (reached := enter(node.address))}
         require()
         watch = {name: stack.enter_context(_watch(reached)) for name, reached in work.items()}
@@ -91,7 +88,7 @@ def _unreached(errors: list[SlateError], count: int) -> SlateError:
 
 def _check(reached: Reached, stack: ExitStack) -> Reached:
     connection = stack.enter_context(reached.connection)
-    connection.add_notice_handler(lambda notice: _log_notice(reached.place, notice))
+    tell_notices(connection, f"{reached.place}: ")
     version = connection.info.server_version // 10000
     if version < _OLDEST:
         raise SlateError(
@@ -101,20 +98,6 @@ def _check(reached: Reached, stack: ExitStack) -> Reached:
         if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
             raise SlateError("read-only", f"{reached.place} is a standby.", hint="Name its primary.")
     return reached
-
-
-def _log_notice(place: str, notice: psycopg.errors.Diagnostic) -> None:
-    """What a patch has the server say besides results."""
-    level = logging.WARNING if notice.severity_nonlocalized == "WARNING" else logging.DEBUG
-    _logger.log(level, "%s: %s", place, mask(notice.message_primary or ""))
-
-
-def _unreached_name(address: Address) -> str:
-    from init_slate_db.core.addresses import parameters_of
-    from init_slate_db.core.conninfo import describe
-
-    parameters = parameters_of(address, PROGRAM)
-    return f"{describe(parameters)}/{parameters['dbname']}"
 
 
 def _refuse_twice(nodes: list[Reached]) -> None:

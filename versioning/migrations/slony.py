@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.connection import server_errors
 from init_slate_db.core.errors import SlateError
 from versioning.migrations import ledger, slonik
 from versioning.migrations.apply import name_patches, told_errors
@@ -52,7 +52,7 @@ class SlonyCluster:
         _refuse_settings(patches)
         for node in self._reached(session):
             if new := _lacks(node, patches, session):
-                rehearse(node, new, session, _see_nothing, as_replica=True)
+                rehearse(node, new, session, as_replica=True)
 
     def apply_std(self, patches: Sequence[Patch], session: Session) -> None:
         source = self.nodes[0]
@@ -64,7 +64,7 @@ class SlonyCluster:
         if new:
             slonik.find_slonik()
             # Of what fails there slonik would not tell the place.
-            rehearse(source, new, session, _see_nothing)
+            rehearse(source, new, session)
             self.try_std(new, session)
             self._send(new, session)
             self._wait(new, session)
@@ -148,10 +148,6 @@ def _lacks(node: Node, patches: Sequence[Patch], session: Session) -> list[Patch
     with server_errors(f"read the ledger of {node.name}"):
         rows = ledger.read(session.connection(node))
     return [patch for patch in patches if not ((row := rows.get(patch.number)) and row.is_complete)]
-
-
-def _see_nothing(connection: Connection) -> None:
-    """What a rehearsal looks at that is for its errors alone."""
 
 
 def _explain(standing: Standing, last: int) -> str:

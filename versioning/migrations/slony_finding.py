@@ -1,16 +1,15 @@
 """Finds the Slony cluster of a source, with the ways to its nodes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from init_slate_db.core.addresses import Address, Reached, parameters_of, reach, read_address
-from init_slate_db.core.connection import connect_now, server_errors
-from init_slate_db.core.conninfo import describe
+from init_slate_db.core.addresses import Address, Reached, read_address
+from init_slate_db.core.connection import server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.options import Faults
 from versioning import PROGRAM
-from versioning.migrations.cluster import Cluster, Node
+from versioning.migrations.cluster import Cluster, Node, place_of
 from versioning.migrations.slony import SlonyCluster
 from versioning.migrations.slony_nodes import Catalog, read_clusters, read_local_node
 
@@ -18,11 +17,12 @@ from versioning.migrations.slony_nodes import Catalog, read_clusters, read_local
 _PLAIN_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
-def find(source: Reached, given: tuple[Node, ...]) -> Cluster | None:
+def find(source: Reached, given: tuple[Node, ...], known: Mapping[Address, Reached]) -> Cluster | None:
     """The Slony cluster of the source; None: it is in none.
 
     :param given: the nodes that the operator named, the source first. One that is a node of the cluster is reached
         as the operator says, all others by the paths of the cluster.
+    :param known: the open connections to those of them that answer.
     :raises SlateError: cluster-unfit: patches cannot be applied through this node.
     """
     with server_errors(f"say whether {source.place} is a node of a Slony cluster"):
@@ -42,7 +42,7 @@ def find(source: Reached, given: tuple[Node, ...]) -> Cluster | None:
         subscribers = catalog.read_subscribers(source.connection)
     _check_origin(source, catalog, sets, conninfos)
     _check_subscribers(source, catalog, subscribers, conninfos)
-    ways = _given_ways(catalog, given)
+    ways = _given_ways(catalog, given, known)
     nodes = {
         number: _name_node(number, ways.get(number) or _read_path(conninfo, source))
         for number, conninfo in conninfos.items()
@@ -87,36 +87,30 @@ def _check_subscribers(
         )
 
 
-def _given_ways(catalog: Catalog, given: Sequence[Node]) -> dict[int, Address]:
+def _given_ways(catalog: Catalog, given: Sequence[Node], known: Mapping[Address, Reached]) -> dict[int, Address]:
     """How the operator reaches nodes, by their numbers. Nodes that do not answer are left out."""
     ways: dict[int, Address] = {}
     for node in given[1:]:
-        try:
-            reached = reach(node.address, PROGRAM, connect_now)
-        except SlateError:
+        if node.address not in known:
             continue
-        with reached.connection, server_errors(f"say which node {node.name} is"):
-            if catalog.name not in read_clusters(reached.connection):
+        connection = known[node.address].connection
+        with server_errors(f"say which node {node.name} is"):
+            if catalog.name not in read_clusters(connection):
                 raise _unfit(
                     f"{node.name} is no node of Slony cluster {catalog.name}",
                     "Nodes are read from the cluster's own tables.",
                     "Leave it out; for a database that Slony does not know, run the command apart.",
                 )
-            ways[read_local_node(reached.connection, catalog.name)] = node.address
+            ways[read_local_node(connection, catalog.name)] = node.address
     return ways
 
 
 def _name_node(number: int, address: Address) -> Node:
-    return Node(f"node {number} ({_place(address)})", address)
+    return Node(f"node {number} ({place_of(address)})", address)
 
 
 def _name_path(conninfo: str, source: Reached) -> str:
-    return _place(_read_path(conninfo, source))
-
-
-def _place(address: Address) -> str:
-    parameters = parameters_of(address, PROGRAM)
-    return f"{describe(parameters)}/{parameters['dbname']}"
+    return place_of(_read_path(conninfo, source))
 
 
 def _read_path(conninfo: str | None, source: Reached) -> Address:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from versioning import sql_text
-from versioning.migrations.masking import first_line
+from versioning.masking import first_line
 from versioning.migrations.patches import Patch
 from versioning.sql_text import Token, read_statements, read_tokens
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from init_slate_db.core.connection import server_errors
 from init_slate_db.core.errors import ExitStatus
+from versioning.masking import first_line
 from versioning.migrations.cluster import Cluster, LockPatience
 from versioning.migrations.execution import read_ledgers
 from versioning.migrations.interrupted import find_invalid
 from versioning.migrations.ledger import Ledger, Row
-from versioning.migrations.masking import first_line
 from versioning.migrations.options import StatusOptions
 from versioning.migrations.patches import Folder, Patch, read_patches
 from versioning.migrations.plan import Drift, Ledgers, find_drift, find_pending, find_unknown, nodes_of

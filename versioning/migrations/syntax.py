@@ -1,7 +1,8 @@
 """Has a server read patches without running any: what it cannot read is known before the first one is applied."""
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import psycopg
 
@@ -44,7 +45,7 @@ def _check(connection: Connection, patches: Sequence[Patch], place: str) -> None
     for patch in patches:
         starts.append(len(text))
         text += patch.text + _BETWEEN
-    with server_errors("read the patches"):
+    with server_errors("read the patches"), _unlogged(connection):
         try:
             connection.execute(text.encode())
         except psycopg.Error as error:
@@ -59,3 +60,15 @@ def _check(connection: Connection, patches: Sequence[Patch], place: str) -> None
             offset = min(position - starts[number], len(patch.text.rstrip()))
             failure = PatchError(patch, error, offset, True)
             raise as_slate_error(failure, place, "Nothing of its group was applied.") from None
+
+
+@contextmanager
+def _unlogged(connection: Connection) -> Iterator[None]:
+    """Keeps what fails out of the server's log, where the role may: a patch may hold a password."""
+    with suppress(psycopg.errors.InsufficientPrivilege):
+        connection.execute("SET log_min_error_statement = panic")
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            connection.execute("RESET log_min_error_statement")

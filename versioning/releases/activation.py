@@ -8,7 +8,7 @@ from init_slate_db.core.connection import Connection
 
 _ADD = "INSERT INTO slate.release_activation (schema_name, role_name, path_before, path_after) VALUES (%s, %s, %s, %s)"
 _LAST = """
-SELECT activation_id, schema_name, role_name, path_before, path_after FROM slate.release_activation
+SELECT activation_id, schema_name, path_before, path_after FROM slate.release_activation
 WHERE role_name IS NOT DISTINCT FROM %s AND undone_at IS NULL ORDER BY activation_id DESC LIMIT 1
 """
 _UNDO = "UPDATE slate.release_activation SET undone_at = clock_timestamp() WHERE activation_id = %s"
@@ -20,7 +20,6 @@ class Activation:
 
     activation_id: int
     schema_name: str
-    role_name: str | None
     path_before: str | None
     path_after: str
 

@@ -54,7 +54,7 @@ def build_parser() -> OptionParser:
     group = parser.add_argument_group("What to make")
     group.add_argument("folder", metavar="FOLDER", nargs="?", help="its files end in .sql, and begin with numbers")
     group.add_argument("--cascade", action="store_true", help="drop what others built on the schema, too")
-    group.add_argument("--keep-public", action="store_true", help="leave PUBLIC the right to call the functions")
+    own.add_keep_public(group)
     shared.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
     own.add_target_options(
         parser, "the schema that the files are of [what they create, else FOLDER without its number]"

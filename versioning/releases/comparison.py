@@ -81,10 +81,10 @@ def _types(routine: Routine) -> list[str]:
 def _difference(change: Change, before: Routine | None, after: Routine | None, breaking: str) -> Difference:
     routine = after or before
     assert routine
-    return Difference(change, "function", routine.name, _told(before, change), _told(after, change), breaking)
+    return Difference(change, "function", routine.name, _told(before), _told(after), breaking)
 
 
-def _told(routine: Routine | None, change: Change) -> str:
+def _told(routine: Routine | None) -> str:
     if routine is None:
         return ""
     return shown(routine.signature)

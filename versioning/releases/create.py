@@ -47,19 +47,15 @@ def build_parser() -> OptionParser:
     group = parser.add_argument_group("What to create")
     group.add_argument("folder", metavar="FOLDER", nargs="?", help="its files end in .sql, and begin with numbers")
     shared.value_option(group, "--version", metavar="X.Y.Z", help="the version to create")
-    add_script_options(group)
+    own.add_keep_public(group)
+    group.add_argument(
+        "--keep-strings", action="store_true", help="let bodies name the schema where that cannot be replaced"
+    )
     shared.add_consent_options(parser, "print the script, and try it in a transaction that is rolled back")
     own.add_target_options(
         parser, "the schema that the files are of [what they create, else FOLDER without its number]", has_version=False
     )
     return parser
-
-
-def add_script_options(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--keep-public", action="store_true", help="leave PUBLIC the right to call the functions")
-    group.add_argument(
-        "--keep-strings", action="store_true", help="let bodies name the schema where that cannot be replaced"
-    )
 
 
 def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions) -> ExitStatus:
@@ -92,14 +88,14 @@ def create(options: Options) -> ExitStatus:
     consent = own.script_consent(options.agreement, options.target)
     with own.opened(options.target, f"create {plan.schema}") as reached:
         findings = _look(reached.connection, plan)
-        consent.tell_survey([*findings, *warnings_of(plan)])
+        consent.tell_survey([*findings, *_warnings(plan)])
         raise_any(findings)
         consent.tell_plan([*plan.steps(), "note it in the ledger, slate.release"])
         if dry_run:
             write_result(plan.script.text)
         consent.ask()
         with reached.connection.transaction(force_rollback=dry_run):
-            carry_out(reached.connection, plan, options.version, keep_strings=options.keep_strings)
+            _carry_out(reached.connection, plan, options.version, keep_strings=options.keep_strings)
         place = reached.place
     if dry_run:
         _logger.info("It was tried, and rolled back: nothing was changed.")
@@ -108,7 +104,7 @@ def create(options: Options) -> ExitStatus:
     return ExitStatus.DONE
 
 
-def warnings_of(plan: SchemaPlan) -> list[Finding]:
+def _warnings(plan: SchemaPlan) -> list[Finding]:
     """What the files leave to be looked at, as findings that end nothing."""
     return [Finding(f"stays as it is: {text}") for text in plan.warnings]
 
@@ -125,16 +121,17 @@ def _look(connection: Connection, plan: SchemaPlan) -> list[Finding]:
 def _freedom(connection: Connection, known: ledger.Ledger, schema: str) -> Finding:
     """Whether the version is still to be had."""
     row = known.find(schema)
-    if row and row.retired_at:
+    if row and not row.exists:
+        told = f"was retired on {row.retired_at:%Y-%m-%d}" if row.retired_at else "was dropped by others"
         hint = f"{NAME} restore {schema} brings it back; else choose a new version."
-        return objection("release-exists", f"release {schema} was retired on {row.retired_at:%Y-%m-%d}", hint)
+        return objection("release-exists", f"release {schema} {told}", hint)
     if schema in ledger.read_schemas(connection):
         hint = "A version never changes once it is created. Choose a new one."
         return objection("release-exists", f"schema {schema} exists", hint)
     return Finding(f"schema {schema} does not exist yet")
 
 
-def carry_out(connection: Connection, plan: SchemaPlan, version: Version, *, keep_strings: bool) -> None:
+def _carry_out(connection: Connection, plan: SchemaPlan, version: Version, *, keep_strings: bool) -> None:
     """Makes the schema in the caller's transaction, and notes it.
 
     :raises SlateError: a statement failed, or something landed elsewhere, or a body names the unversioned schema.

@@ -13,6 +13,7 @@ from init_slate_db.core.verbs import verb_parser
 from versioning.releases import NAME, contents, ledger
 from versioning.releases import options as own
 from versioning.releases.comparison import Difference, compare
+from versioning.wording import counted
 
 _WORDS = {"added": "added", "removed": "removed", "signature": "changed", "body": "changed in body only"}
 
@@ -107,8 +108,7 @@ def _lines(names: Sequence[str], differences: Sequence[Difference]) -> Iterator[
             yield f"      was  {_on_one_line(one.before)}"
             yield f"      now  {_on_one_line(one.after)}"
     breaking_count = sum(bool(one.breaking) for one in differences)
-    count = len(differences)
-    told = f"{count} difference{'' if count == 1 else 's'}, {breaking_count} breaking" if count else "no difference"
+    told = f"{counted(len(differences), 'difference')}, {breaking_count} breaking" if differences else "no difference"
     yield f"  {told}"
 
 

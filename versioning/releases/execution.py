@@ -1,6 +1,5 @@
 """Runs a release's statements, and tells where in which file one failed."""
 
-import logging
 import re
 from collections.abc import Sequence
 
@@ -8,10 +7,10 @@ import psycopg
 
 from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
+from versioning.masking import mask
+from versioning.notices import tell_notices
 from versioning.releases.script import Script, Step
 from versioning.sql_text import Token, read_tokens
-
-_logger = logging.getLogger(__name__)
 
 # Statements that are sent at once. Measured with 300 functions: one by one takes twice as long, and more gain nothing.
 _AT_ONCE = 50
@@ -26,7 +25,7 @@ _RESET = "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path = pg_ca
 def prepare_session(connection: Connection) -> None:
     """Makes the session one that reads files of UTF-8 as they were read here, and tells what the server remarks."""
     read_as_here(connection)
-    connection.add_notice_handler(_tell)
+    tell_notices(connection)
 
 
 def read_as_here(connection: Connection) -> None:
@@ -116,11 +115,6 @@ def _failure(place: str, text: str, error: psycopg.Error) -> SlateError:
     return SlateError(
         "sources-failed",
         f"{place}: {message} (SQLSTATE {error.sqlstate}).",
-        why="\n  ".join(filter(None, [text, error.diag.message_detail])),
+        why=mask("\n  ".join(filter(None, [text, error.diag.message_detail]))),
         hint=error.diag.message_hint or "Nothing was changed. Mend the file, then run the command again.",
     )
-
-
-def _tell(diagnostic: psycopg.errors.Diagnostic) -> None:
-    level = logging.WARNING if diagnostic.severity_nonlocalized == "WARNING" else logging.DEBUG
-    _logger.log(level, "%s", diagnostic.message_primary)

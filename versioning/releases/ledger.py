@@ -15,19 +15,22 @@ from versioning import ledgers
 from versioning.releases import NAME
 from versioning.releases.naming import Version, read_version, split
 
-_TABLES = "ARRAY['slate.release', 'slate.release_activation', 'slate.release_calls']"
-_FACTS = f"""
-SELECT to_regnamespace('slate') IS NOT NULL, count(t.oid) = cardinality({_TABLES}), current_user,
-       CASE WHEN count(t.oid) = cardinality({_TABLES})
-            THEN bool_and(has_table_privilege(t.oid, 'SELECT') AND has_table_privilege(t.oid, 'INSERT')
-                          AND has_table_privilege(t.oid, 'UPDATE'))
-            WHEN to_regnamespace('slate') IS NOT NULL THEN has_schema_privilege(to_regnamespace('slate'), 'CREATE')
+# By names in the catalogs: to_regclass raises where the schema is closed to the role.
+_FACTS = """
+SELECT n.oid IS NOT NULL, count(t.oid) = 3, current_user,
+       CASE WHEN count(t.oid) = 3
+            THEN has_schema_privilege(n.oid, 'USAGE')
+                 AND bool_and(has_table_privilege(t.oid, 'SELECT') AND has_table_privilege(t.oid, 'INSERT')
+                          AND has_table_privilege(t.oid, 'UPDATE')
+                          AND (t.relname <> 'release_calls' OR has_table_privilege(t.oid, 'DELETE')))
+            WHEN n.oid IS NOT NULL THEN has_schema_privilege(n.oid, 'CREATE')
             ELSE has_database_privilege(current_database(), 'CREATE') END,
        pg_get_userbyid(coalesce(min(t.relowner::bigint)::oid, n.nspowner)), pg_is_in_recovery()
 FROM (SELECT) AS one
-LEFT JOIN pg_class AS t ON t.oid = ANY (ARRAY(SELECT to_regclass(u)::oid FROM unnest({_TABLES}) AS u))
 LEFT JOIN pg_namespace AS n ON n.nspname = 'slate'
-GROUP BY n.nspowner
+LEFT JOIN pg_class AS t
+  ON t.relnamespace = n.oid AND t.relname IN ('release', 'release_activation', 'release_calls')
+GROUP BY n.oid, n.nspowner
 """
 _READ = """
 SELECT r.schema_name, r.base, r.major, r.minor, r.patch, r.digest, r.script, r.created_at, r.created_by, r.retired_at,
@@ -93,8 +96,9 @@ class Ledger:
             return Finding(f'role "{self.role}" may write to the ledger of releases')
         if self.is_there:
             what = f'role "{self.role}" may not write to the ledger of releases'
-            hint = f'Use role "{self.owner}", or have it run: GRANT SELECT, INSERT, UPDATE ON slate.release,' + (
-                f' slate.release_activation, slate.release_calls TO "{self.role}"'
+            hint = f'Use role "{self.owner}", or have it run: GRANT USAGE ON SCHEMA slate TO "{self.role}";' + (
+                " GRANT SELECT, INSERT, UPDATE ON slate.release, slate.release_activation, slate.release_calls"
+                f' TO "{self.role}"; GRANT DELETE ON slate.release_calls TO "{self.role}"'
             )
         elif self.has_schema:
             what = f'role "{self.role}" may not make the ledger of releases in schema slate'

@@ -21,6 +21,7 @@ from versioning.releases import NAME, calls, ledger, paths
 from versioning.releases import options as own
 from versioning.releases.calls import Usage
 from versioning.releases.naming import split
+from versioning.wording import counted
 
 _logger = logging.getLogger(__name__)
 
@@ -188,7 +189,7 @@ def _as_json(entry: _Entry) -> dict[str, Any]:
 
 
 def _lines(place: str, entries: Sequence[_Entry], now: datetime) -> Iterator[str]:
-    yield f"{place}: {len(entries)} release{'' if len(entries) == 1 else 's'}"
+    yield f"{place}: {counted(len(entries), 'release')}"
     for entry in entries:
         row, facts = entry.row, entry.facts
         yield f"  {entry.schema}  {_state(entry)}" + (

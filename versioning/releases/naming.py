@@ -59,6 +59,11 @@ def fault_of_base(base: str) -> str:
     return ""
 
 
+def fault_of_length(schema: str) -> str:
+    """Why PostgreSQL would cut a schema's name; "": it does not."""
+    return f'schema "{schema}" would be longer than {LONGEST} bytes' if len(schema.encode()) > LONGEST else ""
+
+
 def as_identifier(name: str) -> str:
     """A name in SQL, in quotes only where they might be needed: no key word of PostgreSQL's ends in digits."""
     needs_no_quotes = _PLAIN.fullmatch(name) and split(name)

@@ -18,7 +18,7 @@ from versioning import PROGRAM
 from versioning.releases import NAME
 from versioning.releases.completion import RELEASES
 from versioning.releases.execution import prepare_session
-from versioning.releases.naming import LONGEST, Version, read_version
+from versioning.releases.naming import Version, read_version
 
 _logger = getLogger(__name__)
 
@@ -65,6 +65,11 @@ def add_named(
     offer(group.add_argument(name, metavar=metavar, nargs="?", help=help), completions)
 
 
+def add_keep_public(group: argparse._ArgumentGroup) -> None:
+    """Adds what leaves EXECUTE to PUBLIC."""
+    group.add_argument("--keep-public", action="store_true", help="leave PUBLIC the right to call the functions")
+
+
 def add_format_option(parser: OptionParser) -> None:
     shared.add_format_option(parser.add_argument_group("How to tell"))
 
@@ -109,11 +114,6 @@ def read_new_version(value: Any, faults: Faults) -> Version:
 def script_consent(agreement: Agreement, target: Target) -> Consent:
     """How the user agrees where the script is the result of a dry run: what goes before it is log."""
     return Consent(agreement.yes or agreement.dry_run, target.address.connection.interactive)
-
-
-def fault_of_length(schema: str) -> str:
-    """Why PostgreSQL would cut a schema's name; "": it does not."""
-    return f'schema "{schema}" would be longer than {LONGEST} bytes' if len(schema.encode()) > LONGEST else ""
 
 
 @contextmanager

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.findings import sentence
-from versioning.releases.naming import Version, as_identifier
-from versioning.releases.options import fault_of_length
+from versioning.releases.naming import Version, as_identifier, fault_of_length
 from versioning.releases.renaming import Renaming
 from versioning.releases.script import Script, Step, describe, read_script, refuse_leftovers
 from versioning.releases.sources import Source, digest, read_sources

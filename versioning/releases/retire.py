@@ -17,7 +17,7 @@ from versioning.releases import options as own
 from versioning.releases.execution import reset, take_turn
 from versioning.releases.ledger import Release
 from versioning.releases.listing import take_sample
-from versioning.snapshots.options import read_age
+from versioning.wording import read_age
 
 _SHOWN = 10
 _UNUSED_FOR = timedelta(days=14)

@@ -1,7 +1,6 @@
 """The verb test: runs files of SQL against a version, each in a transaction that is rolled back."""
 
 import argparse
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +20,6 @@ from versioning.releases.renaming import Renaming
 from versioning.releases.script import read_script
 from versioning.releases.sources import Source, read_sources
 from versioning.releases.trial import Trial
-
-_logger = logging.getLogger(__name__)
 
 _PGTAP = """
 SELECT n.nspname::text FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pgtap'

@@ -1,6 +1,5 @@
 """A rollback that was agreed to: carried out in one transaction, again where others were in the way."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +9,6 @@ from versioning import PROGRAM
 from versioning.snapshots.options import RollbackOptions
 from versioning.snapshots.patience import patiently
 from versioning.snapshots.store import Command, pov_errors, read_plan, take_turn
-
-_logger = logging.getLogger(__name__)
 
 # Whoever holds the turn takes no other snapshot: the one before the last is what was live before.
 _ROLL_BACK = "SELECT r._snapshotid FROM pov.rollback(%s) AS r"
@@ -26,35 +23,37 @@ class Done:
     before: int
 
 
-def go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]) -> Done | None:
-    """Carries out the plan, and no other. None: somebody else has done so in the meantime.
+@dataclass
+class Outcome:
+    """What a rollback has come to. done: None: nothing. It is set before the commit: what interrupts from then on finds
+    all of it done, or nothing."""
 
+    done: Done | None = None
+
+
+def go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command], outcome: Outcome) -> None:
+    """Carries out the plan, and no other; somebody else may have done so in the meantime.
+
+    :param outcome: is given what was done.
     :raises SlateError: plan-changed, lock-held, snapshots-busy, or what the server says; nothing was changed then.
     """
-    return patiently(reached, options.attempts, lambda: _go_back(reached, options, plan))
+    patiently(reached, options.attempts, lambda: _go_back(reached, options, plan, outcome))
 
 
-def _go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]) -> Done | None:
+def _go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command], outcome: Outcome) -> None:
     connection = reached.connection
-    done = None
-    try:
-        with pov_errors("go back to a snapshot"), connection.transaction():
-            take_turn(connection)
-            present_plan = read_plan(connection, None, options.number)
-            if not present_plan:
-                return None
-            if present_plan != list(plan):
-                raise _plan_changed(options.number)
-            row = connection.execute(_ROLL_BACK, (options.number,)).fetchone()
-            assert row
-            before = connection.execute(_BEFORE, row).fetchone()
-            assert before
-            done = Done(row[0], before[0])
-    except KeyboardInterrupt:
-        if done:
-            raise KeyboardInterrupt(f"all of it was done, or nothing; {PROGRAM} history tells") from None
-        raise
-    return done
+    with pov_errors("go back to a snapshot"), connection.transaction():
+        take_turn(connection)
+        present_plan = read_plan(connection, None, options.number)
+        if not present_plan:
+            return
+        if present_plan != list(plan):
+            raise _plan_changed(options.number)
+        row = connection.execute(_ROLL_BACK, (options.number,)).fetchone()
+        assert row
+        before = connection.execute(_BEFORE, row).fetchone()
+        assert before
+        outcome.done = Done(row[0], before[0])
 
 
 def _plan_changed(number: int) -> SlateError:

@@ -12,8 +12,9 @@ from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import Options
 from versioning.snapshots.patience import ATTEMPTS, patiently
-from versioning.snapshots.rendering import Line, counted, one_line, write_lines
+from versioning.snapshots.rendering import Line, one_line, write_lines
 from versioning.snapshots.store import Snapshot, opened, read_changes, read_snapshots
+from versioning.wording import counted
 
 
 def build_parser() -> OptionParser:

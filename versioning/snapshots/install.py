@@ -14,6 +14,7 @@ from init_slate_db.core.findings import Finding, objections, raise_any
 from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from init_slate_db.core.sql_files import read_snapshot_objects
 from versioning import PROGRAM
+from versioning.snapshots.store import OTHER_VERSION_HINT
 
 _logger = logging.getLogger(__name__)
 
@@ -22,10 +23,13 @@ _EXAMPLES = """\
   slate-schema install --host db1 -d events --dry-run
   slate-schema --dsn service=primary install --yes"""
 _FACTS = """
-SELECT to_regnamespace('pov') IS NOT NULL, to_regproc('public.pov') IS NOT NULL OR EXISTS (
-         SELECT FROM pg_proc AS p WHERE p.proname = 'pov' AND p.pronamespace = 'public'::regnamespace),
+SELECT to_regnamespace('pov') IS NOT NULL, EXISTS (
+         SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'public' AND p.proname = 'pov'),
        EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-               WHERE n.nspname = 'pov' AND c.relname = 'snapshot'), pg_is_in_recovery(), current_user,
+               WHERE n.nspname = 'pov' AND c.relname = 'snapshot'),
+       EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+               WHERE n.nspname = 'pov' AND p.proname = 'plan_between'), pg_is_in_recovery(), current_user,
        has_database_privilege(current_database(), 'CREATE') AND has_schema_privilege('public', 'CREATE')
 """
 
@@ -100,15 +104,17 @@ def _look(reached: Reached) -> tuple[bool, list[Finding]]:
     with server_errors(f"say what {reached.place} has"):
         row = reached.connection.execute(_FACTS).fetchone()
     assert row
-    has_schema, has_function, has_snapshots, in_recovery, role, may_create = row
-    if has_schema and has_function and has_snapshots:
+    has_schema, has_function, has_snapshots, is_complete, in_recovery, role, may_create = row
+    is_ours = has_schema and has_function and has_snapshots
+    if is_ours and is_complete:
         return True, [Finding("schema pov and the functions pov() are there")]
     version = reached.connection.info.server_version // 10000
     reasons = [
         (version < _OLDEST, "server-too-old", f"PostgreSQL {version} is older than {_OLDEST}", "Upgrade it."),
         (in_recovery, "read-only", "it is a standby", "Name its primary."),
+        (is_ours, "not-prepared", "it is prepared for the snapshots of another version", OTHER_VERSION_HINT),
         (
-            has_schema or has_function,
+            not is_ours and (has_schema or has_function),
             "name-taken",
             f"it has a {'schema' if has_schema else 'function'} pov of another make",
             "Rename or drop that, or leave this database without snapshots.",

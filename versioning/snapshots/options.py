@@ -1,7 +1,6 @@
 """The options of the verbs of snapshots, and how they are read."""
 
 import argparse
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,8 +13,6 @@ from versioning import PROGRAM
 from versioning.snapshots.completion import SNAPSHOTS
 
 _HIGHEST_NUMBER = 2**31 - 1
-_AGE = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True)
@@ -94,15 +91,3 @@ def read_number(value: str | None, name: str, faults: Faults) -> int:
     if value is None:
         faults.add(name, f"is needed: the number of a snapshot; {PROGRAM} history shows them")
     return shared.read_whole_number(value, name, faults, largest=_HIGHEST_NUMBER) or 0
-
-
-def read_age(value: Any, option: str, faults: Faults) -> timedelta | None:
-    """An age: hours, days or weeks."""
-    text = shared.read_text(value, option, faults)
-    if text is None:
-        return None
-    match = _AGE.fullmatch(text)
-    if match is None:
-        faults.add(option, f'"{text}" is no age, such as 12h, 30d or 8w')
-        return None
-    return timedelta(**{_UNITS[match["unit"]]: int(match["number"])})

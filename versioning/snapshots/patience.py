@@ -11,7 +11,7 @@ import psycopg
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import Connection, connect_now
+from init_slate_db.core.connection import Connection, connect_now, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.parallel import beside
 
@@ -23,6 +23,7 @@ ATTEMPTS = 10
 """How often work is tried that has no option for it: with the waiting, about half a minute."""
 
 _PASSING = ("lock-held", "snapshots-busy")
+_LOCK_HINT = "Try again when nobody changes these tables."
 # In seconds. Most work waits for nobody, and needs no second session to see for whom.
 _BEFORE_FIRST_LOOK = 0.1
 _BETWEEN_LOOKS = 0.2
@@ -37,10 +38,30 @@ SELECT CASE s.pid WHEN 0 THEN 'a prepared transaction' ELSE format('session %%s'
 FROM ({}) AS s LEFT JOIN pg_stat_activity AS a USING (pid) ORDER BY s.pid
 """
 _BLOCKERS = _TELL.format("SELECT DISTINCT b.pid FROM unnest(pg_blocking_pids(%s)) AS b (pid)")
-_TAKERS_OF_THE_TURN = _TELL.format("""
+_TAKERS = _TELL.format("""
     SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
     WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database() AND l.objsubid = 1
-      AND l.classid::bigint << 32 | l.objid::bigint = hashtextextended('pov', 0)""")
+      AND l.classid::bigint << 32 | l.objid::bigint = hashtextextended(%s, 0)""")
+
+
+@contextmanager
+def lock_errors(doing: str) -> Iterator[None]:
+    """Turns what the server says against a statement into a SlateError: lock-held where other sessions are in the way.
+
+    :param doing: what failed, as the end of "The server refuses to …".
+    """
+    try:
+        yield
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+        raise SlateError("lock-held", f"Waited in vain for a lock, to {doing}.", hint=_LOCK_HINT) from error
+    except psycopg.Error:
+        with server_errors(doing):
+            raise
+
+
+def takers(connection: Connection, turn: str) -> list[str]:
+    """Who has an advisory lock in the database, in words. turn: the text whose hash it is."""
+    return _names(connection, _TAKERS, turn)
 
 
 def patiently(reached: Reached, attempts: int, work: Callable[[], Result]) -> Result:
@@ -67,7 +88,7 @@ def _attempt(reached: Reached, work: Callable[[], Result]) -> Result:
             return work()
         except SlateError as error:
             if error.code == "snapshots-busy":
-                seen[:] = _names(reached.connection, _TAKERS_OF_THE_TURN)
+                seen[:] = takers(reached.connection, "pov")
             if error.code not in _PASSING or not seen:
                 raise
             who = f"In the way: {'; '.join(seen)}."
@@ -93,7 +114,7 @@ def _watch(reached: Reached, process: int, seen: list[str], ended: threading.Eve
                 return
 
 
-def _names(connection: Connection, query: str, *parameters: int) -> list[str]:
+def _names(connection: Connection, query: str, *parameters: int | str) -> list[str]:
     with suppress(psycopg.Error):
         return [text for (text,) in connection.execute(query.encode(), parameters)]
     return []

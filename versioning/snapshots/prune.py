@@ -16,8 +16,9 @@ from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import PruneOptions
 from versioning.snapshots.patience import ATTEMPTS, patiently
-from versioning.snapshots.rendering import counted, one_line
+from versioning.snapshots.rendering import one_line
 from versioning.snapshots.store import PRUNE, READ, opened, pov_errors
+from versioning.wording import counted, read_age
 
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def command(values: argparse.Namespace, faults: Faults, log_options: LogOptions)
     options = PruneOptions(
         **own.read_target(values, faults),
         keep=shared.read_whole_number(values.keep, "--keep", faults, largest=_MOST_KEPT),
-        older_than=own.read_age(values.older_than, "--older-than", faults),
+        older_than=read_age(values.older_than, "--older-than", faults),
         yes=values.yes,
         dry_run=values.dry_run,
     )

@@ -45,10 +45,6 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def command_lines(commands: Iterable[Command]) -> Iterator[Line]:
     """The commands as SQL that psql would run, each below a comment that says what it is for."""
     for number, one in enumerate(commands, 1):

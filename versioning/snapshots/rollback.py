@@ -17,10 +17,10 @@ from init_slate_db.core.options import Faults, LogOptions, OptionParser
 from init_slate_db.core.verbs import verb_parser
 from versioning import PROGRAM
 from versioning.snapshots import options as own
-from versioning.snapshots.execution import Done, go_back
+from versioning.snapshots.execution import Done, Outcome, go_back
 from versioning.snapshots.options import RollbackOptions
 from versioning.snapshots.patience import ATTEMPTS, patiently
-from versioning.snapshots.rendering import command_lines, command_objects, counted, one_line, write_lines
+from versioning.snapshots.rendering import command_lines, command_objects, one_line, write_lines
 from versioning.snapshots.store import (
     LOCK_TIMEOUT,
     READ,
@@ -32,10 +32,13 @@ from versioning.snapshots.store import (
     read_refusals,
     read_snapshot,
 )
+from versioning.wording import counted
 
 _logger = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS = 10000
+# How pov.plan() marks what a table loses that the snapshot does not know.
+_OF_YOUNGER_TABLE = " -- the table is younger than the snapshot"
 
 
 @dataclass(frozen=True)
@@ -98,17 +101,19 @@ def rollback(options: RollbackOptions) -> ExitStatus:
 
     :raises SlateError: what stands against it, or what stopped it; nothing was changed then.
     """
+    outcome = Outcome()
     try:
         with opened(options.target, READ if options.dry_run else TAKE, options.lock_timeout) as reached:
             survey = patiently(reached, options.attempts, lambda: _look(reached, options.number))
             if options.dry_run:
                 _tell_dry_run(options, survey)
                 return ExitStatus.DONE
-            done = _agree_and_go_back(reached, options, survey)
-    except KeyboardInterrupt as interrupt:
-        _logger.warning("Interrupted: %s.", str(interrupt) or "nothing was changed")
+            _agree_and_go_back(reached, options, survey, outcome)
+    except KeyboardInterrupt:
+        told = f"all of it was done, or nothing; {PROGRAM} history tells" if outcome.done else "nothing was changed"
+        _logger.warning("Interrupted: %s.", told)
         raise
-    _tell(options, survey, done)
+    _tell(options, survey, outcome.done)
     return ExitStatus.DONE
 
 
@@ -118,16 +123,14 @@ def _look(reached: Reached, number: int) -> _Survey:
     return _Survey(reached.place, snapshot, tuple(refusals), tuple(read_plan(reached.connection, None, number)))
 
 
-def _agree_and_go_back(reached: Reached, options: RollbackOptions, survey: _Survey) -> Done | None:
-    """None: there is nothing to do."""
+def _agree_and_go_back(reached: Reached, options: RollbackOptions, survey: _Survey, outcome: Outcome) -> None:
     consent = Consent(options.yes, options.target.connection.interactive)
     consent.tell_survey(_findings(survey))
     _raise_refusals(survey)
-    if not survey.plan:
-        return None
-    consent.tell_plan(_steps(survey.plan))
-    consent.ask()
-    return go_back(reached, options, survey.plan)
+    if survey.plan:
+        consent.tell_plan(_steps(survey.plan))
+        consent.ask()
+        go_back(reached, options, survey.plan, outcome)
 
 
 def _findings(survey: _Survey) -> list[Finding]:
@@ -158,7 +161,11 @@ def _refusal(survey: _Survey) -> SlateError:
 
 def _steps(plan: Sequence[Command]) -> list[str]:
     """A line for each object and what becomes of it, whatever number of commands that takes."""
-    return [one_line(title) for title, _ in groupby(plan, key=lambda one: one.title)]
+    return [one_line(title) + _mark(list(commands)) for title, commands in groupby(plan, key=lambda one: one.title)]
+
+
+def _mark(commands: Sequence[Command]) -> str:
+    return _OF_YOUNGER_TABLE if any(one.command.endswith(_OF_YOUNGER_TABLE) for one in commands) else ""
 
 
 def _tell_dry_run(options: RollbackOptions, survey: _Survey) -> None:

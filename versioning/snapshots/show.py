@@ -12,8 +12,9 @@ from init_slate_db.core.verbs import verb_parser
 from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import ShowOptions
-from versioning.snapshots.rendering import Line, counted, object_lines, one_line, write_lines
+from versioning.snapshots.rendering import Line, object_lines, one_line, write_lines
 from versioning.snapshots.store import Object, Snapshot, opened, read_objects, read_snapshot
+from versioning.wording import counted
 
 
 def build_parser() -> OptionParser:

@@ -14,6 +14,8 @@ from init_slate_db.core.addresses import Address, Reached, reach
 from init_slate_db.core.connection import Connection, lift_timeouts, server_errors
 from init_slate_db.core.errors import SlateError
 from versioning import PROGRAM
+from versioning.notices import tell_notices
+from versioning.snapshots.patience import lock_errors
 
 # What schema pov, or the server on its behalf, answers: SQLSTATE and our code.
 _CODES = {
@@ -27,7 +29,7 @@ _CODES = {
     "SL076": "lock-held",
     "SL082": "snapshot-needed",
 }
-_LOCK_HINT = "Try again when nobody changes these tables."
+OTHER_VERSION_HINT = f"Use the {PROGRAM} that prepared it; or drop schema pov with all snapshots, then install anew."
 # In milliseconds: long enough for what is quick, short enough for those who queue behind whoever waits.
 LOCK_TIMEOUT = 2000
 # What the role needs beyond USAGE on the schema: privilege and table.
@@ -44,12 +46,16 @@ SELECT n.oid IS NOT NULL AND EXISTS (SELECT FROM pg_class AS c WHERE c.relnamesp
 FROM (SELECT) AS one LEFT JOIN pg_namespace AS n ON n.nspname = 'pov'
 """
 _LACKING = """
-SELECT format('%%s on pov.%%s', x.privilege, x.name)
+SELECT format('%%s on pov.%%s', x.privilege, x.name), x.position
 FROM unnest(%(privileges)s::text[], %(names)s::text[]) WITH ORDINALITY AS x (privilege, name, position)
 JOIN pg_class AS c ON c.relname = x.name
 JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'pov'
 WHERE NOT has_table_privilege(c.oid, x.privilege)
-ORDER BY x.position
+UNION ALL
+SELECT 'EXECUTE on all functions in schema pov', NULL
+WHERE EXISTS (SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+              WHERE n.nspname = 'pov' AND NOT has_function_privilege(p.oid, 'EXECUTE'))
+ORDER BY 2
 """
 _SNAPSHOTS = """
 SELECT h.snapshotid AS number, h.revisionid AS revision, h.taken AT TIME ZONE 'UTC' AS taken, h.taken_by::text,
@@ -152,8 +158,6 @@ def pov_errors(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-        raise SlateError("lock-held", f"Waited in vain for a lock, to {doing}.", hint=_LOCK_HINT) from error
     except psycopg.Error as error:
         if error.sqlstate in _CODES:
             raise SlateError(
@@ -162,7 +166,7 @@ def pov_errors(doing: str) -> Iterator[None]:
                 why=error.diag.message_detail or "",
                 hint=error.diag.message_hint or "",
             ) from error
-        with server_errors(doing):
+        with lock_errors(doing):
             raise
 
 
@@ -179,6 +183,7 @@ def opened(
     reached = reach(target, PROGRAM)
     with reached.connection as connection:
         lift_timeouts(connection)
+        tell_notices(connection)
         # What is told of a table's objects needs its weakest lock, which a waiting ALTER TABLE keeps everybody from.
         connection.execute("SELECT set_config('lock_timeout', %s, false)", (str(lock_timeout),))
         if privileges is READ:
@@ -191,7 +196,7 @@ def _check(reached: Reached, privileges: Sequence[tuple[str, str]]) -> None:
     with server_errors(f"say what {reached.place} has"):
         row = reached.connection.execute(_FACTS).fetchone()
         names = {"privileges": [privilege for privilege, _ in privileges], "names": [name for _, name in privileges]}
-        lacking = [text for (text,) in reached.connection.execute(_LACKING, names)]
+        lacking = [text for text, _ in reached.connection.execute(_LACKING, names)]
     assert row
     is_prepared, is_complete, role, is_read_only, may_use = row
     if not is_prepared:
@@ -206,7 +211,7 @@ def _check(reached: Reached, privileges: Sequence[tuple[str, str]]) -> None:
             "not-prepared",
             f"{reached.place} is prepared for the snapshots of another version.",
             why="Its schema pov has no function plan_between.",
-            hint=f"Use the {PROGRAM} that prepared it; or drop schema pov with all snapshots, then install anew.",
+            hint=OTHER_VERSION_HINT,
         )
     if not may_use or lacking:
         raise SlateError(

@@ -14,8 +14,8 @@ from versioning import PROGRAM
 from versioning.snapshots import options as own
 from versioning.snapshots.options import TakeOptions
 from versioning.snapshots.patience import ATTEMPTS, patiently
-from versioning.snapshots.rendering import counted
 from versioning.snapshots.store import TAKE, Snapshot, opened, pov_errors, read_snapshots, take, take_turn
+from versioning.wording import counted
 
 _logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ Every query gives the same columns: class, oid and subobject as in pg_depend; ki
 Item; the owner's oid; inside; needs; facts. The session has an empty search_path, so that all names come qualified.
 """
 
-# Tables by which the verbs of slate-schema keep their records, and schemas of tools.
+# Tables by which the verbs of slate-schema keep their records.
 _LEDGERS = "'patch', 'release', 'release_activation', 'release_calls', 'archive_version', 'archive_delta'"
 
 COMMON = rf"""

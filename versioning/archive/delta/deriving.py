@@ -13,6 +13,7 @@ from versioning.archive.folder import PARTITIONS
 from versioning.archive.items import Description, Difference
 from versioning.archive.proof import Workshop, begin_anew
 from versioning.archive.writing import PREAMBLE
+from versioning.masking import mask
 
 DECIDE = "-- DECIDE: "
 
@@ -100,7 +101,7 @@ def run_one(connection: Connection, operation: Operation) -> None:
     except psycopg.Error as error:
         raise SlateError(
             "delta-failed",
-            f"The server refuses: {operation.text}",
+            f"The server refuses: {mask(operation.text)}",
             why=f"{error.diag.message_primary or error} (SQLSTATE {error.sqlstate})",
         ) from error
 
