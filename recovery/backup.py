@@ -8,13 +8,13 @@ from psycopg.rows import class_row
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, server_errors
-from init_slate_db.core.digests.survey import check_events_table
+from init_slate_db.core.digests.survey import HAS_UNIQUE_IDS, check_events_table
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
 from init_slate_db.core.snapshot import Snapshot
 from recovery.options import BackupAddress
 
-_EXTENT = """
+_EXTENT = f"""
 SELECT e.events, e.lowest_id, e.highest_id,
        (SELECT min(f.ts) FROM public.events AS f WHERE f.id = e.lowest_id) AS first_ts,
        (SELECT max(f.ts) FROM public.events AS f WHERE f.id = e.highest_id) AS last_ts,
@@ -22,9 +22,7 @@ SELECT e.events, e.lowest_id, e.highest_id,
        pg_relation_size('public.events')
        + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree('public.events') AS p), 0)::bigint
        AS bytes,
-       EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = 'id'
-               WHERE i.indrelid = 'public.events'::regclass AND i.indisunique AND i.indisvalid
-                 AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL) AS unique_ids
+       {HAS_UNIQUE_IDS} AS unique_ids
 FROM (SELECT count(*) AS events, min(a.id) AS lowest_id, max(a.id) AS highest_id
       FROM public.events AS a WHERE a.id <= %(until)s OR %(until)s IS NULL) AS e
 """

@@ -208,16 +208,12 @@ class Recovery:
     def _compare(self) -> None:
         settings = Settings(jobs=self._options.jobs, until_id=self._plan.last_id)
         with (
-            Snapshot(self._fresh_source()) as source,
+            # On a connection of its own: the first one holds the lock of this run.
+            Snapshot(self._reached.again()) as source,
             progress("Comparing", 2 * self._plan.last_id, self._options.log) as bar,
         ):
             backup = self._backup.snapshot
             self._comparison = compare(source, backup, settings, bar.advance)
-
-    def _fresh_source(self) -> Reached:
-        """A second connection to the source: the first one holds the lock of this run."""
-        source = self._reached
-        return Reached(connect(source.parameters, source.options), source.parameters, source.options)
 
     def _open(self) -> None:
         self._stands = (

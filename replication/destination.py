@@ -7,6 +7,7 @@ from psycopg.rows import dict_row
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import Connection, server_errors
+from init_slate_db.core.digests.survey import HAS_UNIQUE_IDS
 from init_slate_db.core.findings import Finding, objections
 from init_slate_db.core.identity import read_identity
 from replication import guard
@@ -15,7 +16,7 @@ from replication.shape import no_events
 
 _FIRST_WITH_SUBSCRIBERS = 16
 _FIRST_WITH_FAILOVER = 17
-_FACTS = """
+_FACTS = f"""
 SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
        to_regclass('public.id') IS NOT NULL AS is_source,
        (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c
@@ -26,9 +27,7 @@ SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
        (SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles AS r
         WHERE r.rolname = 'pg_create_subscription') AS may_subscribe,
        current_setting('max_logical_replication_workers')::integer AS workers,
-       EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = 'id'
-               WHERE i.indrelid = to_regclass('public.events') AND i.indisunique AND i.indisvalid
-                 AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL) AS unique_ids
+       {HAS_UNIQUE_IDS} AS unique_ids
 """
 # Columns that every role may read; the connection string is a superuser's.
 _SUBSCRIPTIONS = """

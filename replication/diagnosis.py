@@ -4,7 +4,7 @@ from contextlib import closing
 from itertools import takewhile
 
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import connect, server_errors
+from init_slate_db.core.connection import server_errors
 from init_slate_db.core.digests.blocks import BLOCK_SIZE
 from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.digests.side import Range, Side
@@ -70,7 +70,7 @@ def _by_rights(destination: Reached, subscription: Subscription) -> str:
 
 def _by_events(source: Reached, destination: Reached) -> str:
     """Whether the last events there are others than the source's: what another writer stored is in the way."""
-    with closing(Snapshot(_again(destination))) as theirs, closing(Snapshot(_again(source))) as ours:
+    with closing(Snapshot(destination.again())) as theirs, closing(Snapshot(source.again())) as ours:
         last = highest_id(theirs)
         source_last = highest_id(ours)
         if last > source_last:
@@ -103,7 +103,3 @@ def _by_count(destination: Reached, subscription: Subscription) -> str:
     if row and row[0]:
         return f"an event that the source sends is there already. {_GO_ON_BEHIND}"
     return ""
-
-
-def _again(reached: Reached) -> Reached:
-    return Reached(connect(reached.parameters, reached.options), reached.parameters, reached.options)

@@ -7,6 +7,7 @@ from psycopg.rows import dict_row
 
 from init_slate_db.core.addresses import Reached
 from init_slate_db.core.connection import server_errors
+from init_slate_db.core.digests.survey import HAS_UNIQUE_IDS
 from init_slate_db.core.findings import Finding, Reason, objections, raise_any
 from init_slate_db.core.identity import read_identity
 from replication.destination import read_subscriptions
@@ -18,7 +19,7 @@ SELECT pg_is_in_recovery() AS in_recovery,
                WHERE t.tgrelid = 'public.events'::regclass AND t.tgname = 'notify_insert' AND t.tgenabled <> 'D')
        AS notifies
 """
-_DESTINATION = """
+_DESTINATION = f"""
 SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
        to_regclass('public.id') IS NOT NULL AS is_source,
        pg_has_role(c.relowner, 'USAGE') AS owns_events,
@@ -29,9 +30,7 @@ SELECT current_user AS role, pg_is_in_recovery() AS in_recovery,
        has_table_privilege(c.oid, 'INSERT')
        OR (SELECT bool_and(has_column_privilege(c.oid, a.attnum, 'INSERT')) FROM pg_attribute AS a
            WHERE a.attrelid = c.oid AND a.attname IN ('id', 'ts', 'event')) AS may_insert,
-       EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = 'id'
-               WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
-                 AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL) AS unique_ids
+       {HAS_UNIQUE_IDS} AS unique_ids
 FROM pg_class AS c WHERE c.oid = 'public.events'::regclass
 """
 

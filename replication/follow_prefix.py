@@ -1,7 +1,7 @@
 """Whether a destination still holds what its source has, by the last of its events alone."""
 
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import connect, server_errors
+from init_slate_db.core.connection import server_errors
 from init_slate_db.core.digests.blocks import block_of, block_range
 from init_slate_db.core.digests.settings import Settings
 from init_slate_db.core.digests.side import Side
@@ -66,6 +66,6 @@ def _refuse_ahead(source: Snapshot, destination: Snapshot, highest: int) -> None
 
 def _snapshot(reached: Reached) -> Snapshot:
     """On a connection of its own, which it takes for itself."""
-    again = Reached(connect(reached.parameters, reached.options), reached.parameters, reached.options)
+    again = reached.again()
     with server_errors(f"read the events of {reached.place}"):
         return Snapshot(again)

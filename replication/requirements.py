@@ -239,7 +239,7 @@ def _judge_events(
     options: AddOptions, source: Source, destination: Destination
 ) -> tuple[Agreement | None, int | None, Finding]:
     """What both hold, and the id from which on the destination is to be set back."""
-    with Snapshot(_again(source.reached)) as ours, Snapshot(_again(destination.reached)) as theirs:
+    with Snapshot(source.reached.again()) as ours, Snapshot(destination.reached.again()) as theirs:
         if options.set_back:
             found = agree_visibly(ours, theirs, options.jobs, options.log)
             own = find_own(ours, theirs, found)
@@ -274,8 +274,3 @@ def _own_events(own: int, found: Agreement) -> str:
         f"the destination has the first {own - 1:,} events of the source;"
         f" its events {own:,} to {found.destination_highest:,} are not the source's"
     )
-
-
-def _again(reached: Reached) -> Reached:
-    """A second connection: a snapshot takes its connection for itself."""
-    return Reached(connect(reached.parameters, reached.options), reached.parameters, reached.options)

@@ -56,6 +56,13 @@ class Reached:
         """Host, port and database, for messages."""
         return f"{self.host_and_port}/{self.connection.info.dbname}"
 
+    def again(self) -> "Reached":
+        """The same by another connection.
+
+        :raises SlateError: one of the connection codes.
+        """
+        return replace(self, connection=connect(self.parameters, self.options))
+
 
 def default_database() -> str:
     """The database that a command works on when none is named."""

@@ -6,6 +6,12 @@ from init_slate_db.core.connection import Connection, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.snapshot import Snapshot
 
+HAS_UNIQUE_IDS = """EXISTS (
+         SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = 'id'
+         WHERE i.indrelid = to_regclass('public.events') AND i.indisunique AND i.indisvalid
+           AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL)"""
+"""SQL: whether an index keeps ids of events from being there twice."""
+
 _COLUMNS = {"id": "bigint", "ts": "timestamp with time zone", "event": "jsonb"}
 
 _FIND_COLUMNS = """
