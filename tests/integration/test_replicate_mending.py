@@ -27,6 +27,10 @@ END_ADD = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'slate-replicate' AND backend_type = 'client backend'
 """
+ADD_ASKS = """
+SELECT query_start FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'slate-replicate'
+AND backend_type = 'client backend' AND query ~ 'pg_replication_slots'
+"""
 # For longer than any limit.
 WAITS_LONG = """
 SELECT FROM pg_stat_activity
@@ -128,6 +132,13 @@ def test_add_does_not_call_a_destination_unconnected_whose_source_it_cannot_ask_
         with second.destination() as destination, second.source() as source:
             subscribed = "SELECT FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)"
             wait_for(lambda: destination.execute(subscribed, (second.copy,)).rowcount, "the subscription")
+            asked = set()
+
+            def asks_again() -> bool:
+                asked.update(source.execute(ADD_ASKS).fetchall())
+                return len(asked) > 2
+
+            wait_for(asks_again, "add to look who is connected")
             source.execute(END_ADD)
         output, errors = process.communicate(timeout=60)
         assert process.returncode == ExitStatus.FAILED
