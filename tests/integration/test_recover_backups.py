@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from init_slate_db.core.embedded import free_port
 from init_slate_db.core.errors import ExitStatus
+from recovery.methods import copy
 from tests.proxy import Proxy
 from tests.recovery import ONE_DIRECTION, Site, address, append, make_backup, open_site, run
 from tests.servers import Server
@@ -250,3 +252,15 @@ def test_no_valid_backup_among_several_is_refused(site: Site, further: Callable[
     assert ended.returncode == ExitStatus.REFUSED
     assert f"error: No source can be rebuilt from {site.backup_place}: event 7 is missing." in ended.stderr
     assert site.name not in site.server.databases()
+
+
+def test_a_range_of_which_the_backup_gives_less_is_not_stored(site: Site) -> None:
+    site.make_source()
+    with site.connect() as writer, site.connect_backup() as reader:
+        writer.execute("SELECT slate.begin_recovery('copy', '{}', 100)")
+        reader.execute("DELETE FROM events WHERE id = 50")
+        with pytest.raises(psycopg.DataError, match="the backup gave 99 events for the ids 1 to 100"):
+            copy._copy_range((1, 100), reader, writer)
+        assert writer.execute("SELECT count(*) FROM events").fetchone() == (0,)
+        assert copy._copy_range((1, 49), reader, writer) == 49
+        assert copy.stored_ranges(writer) == [(1, 49)]
