@@ -232,3 +232,23 @@ def test_our_own_sessions_are_no_writers(server: Server, backup: Connection, dat
         run(own, "SELECT 1 AS insert")
         assert refusal(backup, Looked()).code == "backup-fed"
         assert promote.promote(backup, cast(Backup, Looked(own=[own]))) == 4
+
+
+def test_nobody_stores_events_from_the_last_look_to_the_end_of_a_promotion(
+    monkeypatch: pytest.MonkeyPatch, server: Server, name: str
+) -> None:
+    create_database(server, name, "destination")
+    insert = "INSERT INTO events SELECT n, now(), '1' FROM generate_series(%s::bigint, 3) AS n"
+    look = promote._feeders
+
+    def look_and_write(connection: Connection, own: list[int]) -> Any:
+        with server.connect(name) as writer:
+            writer.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                writer.execute(insert, [3])
+        return look(connection, own)
+
+    monkeypatch.setattr(promote, "_feeders", look_and_write)
+    with server.connect(name) as connection:
+        connection.execute(insert, [1])
+        assert promote.promote(connection, cast(Backup, Looked(own=[connection]))) == 4

@@ -2,14 +2,19 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from init_slate_db.core.addresses import Address, reach
 from init_slate_db.core.embedded import free_port
-from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.errors import ExitStatus, SlateError
+from init_slate_db.core.options import ConnectionOptions
+from recovery.backup import look
 from recovery.methods import copy
+from recovery.options import BackupAddress
 from tests.proxy import Proxy
 from tests.recovery import ONE_DIRECTION, Site, address, append, make_backup, open_site, run
 from tests.servers import Server
@@ -264,3 +269,26 @@ def test_a_range_of_which_the_backup_gives_less_is_not_stored(site: Site) -> Non
         assert writer.execute("SELECT count(*) FROM events").fetchone() == (0,)
         assert copy._copy_range((1, 49), reader, writer) == 49
         assert copy.stored_ranges(writer) == [(1, 49)]
+
+
+@pytest.mark.parametrize("changed", [None, 1, 20, 21, 40])
+def test_what_was_copied_before_is_compared_in_every_range(site: Site, changed: int | None) -> None:
+    site.make_source()
+    with site.connect() as writer, site.connect_backup() as reader:
+        writer.execute("SELECT slate.begin_recovery('copy', '{}', 100)")
+        for one in ((1, 20), (21, 40)):
+            copy._copy_range(one, reader, writer)
+        reader.execute("UPDATE events SET event = '1' WHERE id = %s", [changed])
+    origin = ConnectionOptions(dsn=address(site.backup_server, site.backup))
+    target = ConnectionOptions(dsn=address(site.server, site.name))
+    source, reached = (reach(Address(one, ""), "test") for one in (target, origin))
+    backup = look(BackupAddress(Address(origin, "")), reached, None, None)
+    with source.connection, closing(backup.snapshot):
+        if changed is None:
+            copy.recheck(source, backup)
+            return
+        with pytest.raises(SlateError) as refused:
+            copy.recheck(source, backup)
+    first = 1 if changed <= 20 else 21
+    assert refused.value.code == "other-backup"
+    assert f"its events {first} to {first + 19} are not those copied before" in refused.value.what

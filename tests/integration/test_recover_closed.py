@@ -69,6 +69,14 @@ def test_a_limit_for_idle_sessions_does_not_end_a_recovery(site: Site) -> None:
     assert site.same_events()
 
 
+def test_the_server_ends_what_a_killed_command_had_it_do(site: Site) -> None:
+    sessions = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'slate-recover'"
+    with held_at_event(site, 50, "--method", "restore-events") as process, site.connect() as watcher:
+        process.kill()
+        wait_for(lambda: not watcher.execute(sessions).rowcount, "the end of the killed command's sessions")
+    process.communicate()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_while_events_come_writers_are_refused_at_once(site: Site, method: str) -> None:
     with held_at_event(site, 60, "--method", method) as process:

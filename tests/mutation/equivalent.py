@@ -7,6 +7,7 @@ _KNOWN: list[tuple[str, str, str, str]] = [
     ("", "@dataclass(frozen=True)", "", "nobody writes to it; mypy sees to that"),
     ("recovery/choice.py", "elif len(valid) > 1:", "elif len(valid) >= 1:", "one alone has no pair"),
     ("recovery/methods/promote.py", "snapshot.connections(1)", "", "one more connection of our own"),
+    ("recovery/execution.py", "2 * self._plan.last_id", "", "how far the bar seems"),
     ("recovery/replacement.py", "message_detail or", "message_detail and", "the error's text has its detail, too"),
     (
         "recovery/replacement.py",
@@ -25,7 +26,7 @@ _KNOWN: list[tuple[str, str, str, str]] = [
     ("sql/functions/insert_events.sql", "IF syntax ~", "IF true", "none is found then"),
     ("sql/functions/notify_event_insert", "RETURN NEW", "RETURN NULL", "its trigger is an AFTER trigger"),
     ("sql/functions/restore_events.sql", "'connect_timeout', 15", "", "a second more to wait"),
-    ("sql/functions/slate.load_events.sql", "piece CONSTANT", "201", "as many at once as are quick"),
+    ("sql/functions/slate.load_events.sql", ":= 200", ":= 201", "as many at once as are quick"),
     ("sql/functions/slate.restore_from.sql", "survey_backup(connections[1]", "", "both are the same snapshot"),
     ("sql/functions/slate.set_indexes_aside.sql", "attstattarget, -1", "-2", "null from PostgreSQL 17 on alone"),
     ("sql/functions/slate.transaction_ts.sql", "greatest(clock", "least(", "where the clock has gone back alone"),
