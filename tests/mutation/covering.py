@@ -55,7 +55,7 @@ _PYTHON = {
         "unit/copy_ranges recover_closed recover_backups faults/recover_disk_and_network faults/recover_resume",
     "recovery/methods/promote": "unit/recovery_decisions promote_facts recover_promote",
     "recovery/methods/restore_events": "recover_closed recover_incident faults/recover_steps",
-    "recovery/diff": "unit/diff_values unit/diff_options diff diff_command",
+    "recovery/diff": "unit/diff_values unit/diff_options diff diff_command faults/diff_faults",
     "init_slate_db/core/guard": "guard",
     "init_slate_db/core/consent": "unit/recovery_decisions",
     "init_slate_db/core/conninfo": "unit/addresses unit/options",

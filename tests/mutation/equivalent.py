@@ -7,6 +7,8 @@ _KNOWN: list[tuple[str, str, str, str]] = [
     ("", "@dataclass(frozen=True)", "", "nobody writes to it; mypy sees to that"),
     ("recovery/choice.py", "elif len(valid) > 1:", "elif len(valid) >= 1:", "one alone has no pair"),
     ("recovery/methods/promote.py", "snapshot.connections(1)", "", "one more connection of our own"),
+    ("recovery/diff/cli.py", "expected = count_expected", "", "how far the bar seems"),
+    ("recovery/diff/comparison.py", "max_differences + 1)", "max_differences + 2)", "one more that is not told"),
     ("recovery/execution.py", "2 * self._plan.last_id", "", "how far the bar seems"),
     ("recovery/replacement.py", "message_detail or", "message_detail and", "the error's text has its detail, too"),
     (
