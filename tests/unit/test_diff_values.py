@@ -70,6 +70,15 @@ def test_long_values_are_cut_around_the_place_where_they_part() -> None:
         assert text.endswith("…")
 
 
+def test_long_values_that_part_early_are_cut_behind_alone() -> None:
+    ((_, left, right),) = values(json.dumps("ab" + "c" * 500), json.dumps("aB" + "c" * 500))
+    assert left is not None
+    assert left.startswith('"ab')
+    assert right is not None
+    assert right.startswith('"aB')
+    assert len(left) == len(right) == 201
+
+
 def test_a_cut_below_the_millisecond_is_recognised() -> None:
     assert below(TS, "2026-01-01 00:00:00.123+00")
     assert below("2026-01-01 00:00:00.000999+00", "2026-01-01 00:00:00+00")
