@@ -240,3 +240,13 @@ def test_a_comment_of_somebody_elses_is_no_list_of_indexes(guarded: Connection, 
     with guarded.cursor() as cursor:
         cursor.execute(f"COMMENT ON TRIGGER refuse_while_following ON events IS $${comment}$$".encode())
     assert guard.kept_indexes(guarded) == []
+
+
+def test_a_trigger_of_another_name_or_table_is_no_guard(unguarded: Connection) -> None:
+    unguarded.execute("CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    unguarded.execute("CREATE TABLE other (id integer)")
+    for name, table in (("mine", "events"), ("refuse_while_following", "other")):
+        trigger = f"CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION nothing()"
+        unguarded.execute(trigger.encode())
+        assert not guard.is_installed(unguarded)
+        assert not guard.refuses_writes(unguarded)
