@@ -49,6 +49,19 @@ def test_a_role_that_may_not_make_databases_is_refused_and_told_of_scratch(
     assert not scratch_databases(elsewhere)
 
 
+def test_a_role_that_may_not_read_the_record_is_told_what_to_grant(project: Project) -> None:
+    project.push("1", "CREATE TABLE a (id int)")
+    project.do(f"ALTER ROLE {ROLE} CREATEDB")
+    with project.live() as live:
+        project.archive("deploy", project.dsn(live), "--yes")
+        dsn = project.dsn(live, user=ROLE, password=PASSWORD)
+        refused = project.archive("verify", dsn, status=ExitStatus.FAILED)
+        assert f'Role "{ROLE}" may not read the ledger of database "{live}", table slate.archive_version.' in (
+            refused.stderr
+        )
+        assert "GRANT SELECT ON slate.archive_version, slate.archive_delta TO" in refused.stderr
+
+
 def test_the_owner_of_a_database_and_a_superuser_deploy_in_turns_and_extensions_may_be_there_before(
     project: Project,
 ) -> None:

@@ -328,6 +328,29 @@ def test_who_may_not_set_what_is_logged_may_apply_patches(one_node: Nodes) -> No
             connection.execute(f"DROP ROLE {role}".encode())
 
 
+@pytest.mark.parametrize("verb", ["status", "migrate"])
+def test_who_may_not_read_the_ledger_is_told_what_to_grant(one_node: Nodes, verb: str) -> None:
+    one_node.write(p1_0_0_std="SELECT 1")
+    assert one_node.migrate()[0] == ExitStatus.DONE
+    role = f"{one_node.names[0]}_reader"
+    one_node.do(f"CREATE ROLE {role} LOGIN PASSWORD 'r'")
+    environment = one_node.server.environment(PGUSER=role, PGPASSWORD="r")
+    try:
+        for grant in ("GRANT USAGE ON SCHEMA slate", "GRANT SELECT ON slate.patch"):
+            ended = commands.run(one_node.arguments(verb), environment, COMMAND)
+            assert ended.returncode == ExitStatus.FAILED
+            assert (
+                f'error: Role "{role}" may not read the ledger of database "{one_node.names[0]}", table slate.patch.\n'
+                f'  Use role "postgres", or have it run: GRANT USAGE ON SCHEMA slate TO "{role}"; GRANT SELECT ON'
+                f' slate.patch TO "{role}"\n'
+            ) in ended.stderr
+            one_node.do(f"{grant} TO {role}")
+        ended = commands.run(one_node.arguments(verb), environment, COMMAND)
+        assert ended.returncode == ExitStatus.DONE, ended.stderr
+    finally:
+        one_node.do(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 def test_what_a_patch_has_the_server_say_is_told(one_node: Nodes) -> None:
     one_node.write(p1_0_0_std="DO $$ BEGIN RAISE WARNING 'mind the rows'; RAISE NOTICE 'in passing'; END $$")
     log = one_node.migrate()[2]

@@ -9,7 +9,7 @@ from init_slate_db.core.sql_files import read_archive_objects
 from versioning import ledgers
 from versioning.snapshots.patience import lock_errors, takers
 
-_TABLE = "slate.archive_version"
+_TABLES = ("slate.archive_version", "slate.archive_delta")
 _VERSION = "SELECT version, since FROM slate.archive_version WHERE archive = %s"
 _DELTAS = "SELECT version, parent, digest FROM slate.archive_delta WHERE archive = %s ORDER BY position"
 _SET = """
@@ -41,9 +41,12 @@ class Ledger:
 
 
 def read(connection: Connection, archive: str) -> Ledger:
-    """Reads the record. Writes nothing."""
+    """Reads the record. Writes nothing.
+
+    :raises SlateError: no-right, or what the server says.
+    """
     with lock_errors("tell its version"):
-        if not ledgers.is_there(connection, _TABLE):
+        if not ledgers.is_there(connection, *_TABLES):
             return Ledger(None)
         found = connection.execute(_VERSION, (archive,)).fetchone()
         if not found:
@@ -54,7 +57,7 @@ def read(connection: Connection, archive: str) -> Ledger:
 
 def write(connection: Connection, archive: str, version: str, applied: Applied | None) -> None:
     """Sets the version, and adds a delta, in the open transaction. Makes the record where it is not there."""
-    ledgers.ensure(connection, _TABLE, read_archive_objects)
+    ledgers.ensure(connection, _TABLES[0], read_archive_objects)
     connection.execute(_SET, (archive, version, __version__))
     if applied:
         connection.execute(_ADD, (archive, applied.version, applied.parent, applied.digest, __version__))

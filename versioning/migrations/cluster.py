@@ -1,12 +1,12 @@
 """The nodes that patches are applied to, and what a kind of cluster has to know about them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-from init_slate_db.core.addresses import Address, Reached, parameters_of
+from init_slate_db.core.addresses import Address, Reached, parameters_of, unasked
 from init_slate_db.core.connection import Connection
-from init_slate_db.core.conninfo import describe
+from init_slate_db.core.conninfo import describe_database
 from versioning import PROGRAM
 from versioning.migrations.patches import Patch
 
@@ -57,9 +57,7 @@ class Session:
 
 def place_of(address: Address) -> str:
     """Host, port and database, for messages, of what need not answer. Nobody is asked who the user is."""
-    quiet = replace(address, connection=replace(address.connection, interactive=False))
-    parameters = parameters_of(quiet, PROGRAM)
-    return f"{describe(parameters)}/{parameters['dbname']}"
+    return describe_database(parameters_of(unasked(address), PROGRAM))
 
 
 def count(nodes: Sequence[Node]) -> str:

@@ -102,7 +102,10 @@ def ensure(connection: Connection) -> None:
 
 
 def read(connection: Connection) -> Ledger:
-    """All rows; none where there is no ledger."""
+    """All rows; none where there is no ledger.
+
+    :raises SlateError: no-right.
+    """
     if not ledgers.is_there(connection, LEDGER):
         return {}
     rows = connection.cursor(row_factory=class_row(Row)).execute(_READ).fetchall()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 
 from init_slate_db.core.addresses import Address, Reached, reach
-from init_slate_db.core.connection import Connection, connect, connect_now, server_errors
+from init_slate_db.core.connection import Connection, connect, connect_now, lift_timeouts, server_errors
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
 from versioning import PROGRAM
@@ -116,10 +116,8 @@ def _refuse_twice(nodes: list[Reached]) -> None:
 
 def _watch(reached: Reached) -> Connection:
     connection = connect_now(reached.parameters, reached.options)
-    with server_errors("keep a connection open"):
-        # It is idle while patches run, for hours perhaps.
-        connection.execute("SET idle_session_timeout = 0")
-        connection.execute("SET statement_timeout = 0")
+    # It is idle while patches run, for hours perhaps.
+    lift_timeouts(connection)
     return connection
 
 
