@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import init_slate_db.cli
@@ -26,6 +26,12 @@ class Option:
     value: str
     value_is_optional: bool
     help: str
+
+    def spell(self, mark_name: Callable[[str], str] = str, mark_value: Callable[[str], str] = str) -> str:
+        """It as the user types it, with the name of its value."""
+        value = mark_value(self.value) if self.value else ""
+        value = f"[{value}]" if self.names and self.value_is_optional else value
+        return " ".join(filter(None, (", ".join(map(mark_name, self.names)), value)))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from init_slate_db import __version__
 from init_slate_db.core.errors import EXIT_STATUS_MEANINGS
-from manual.commands import Command, Option, OptionGroup
+from manual.commands import Command, OptionGroup
 
 FOLDER = Path(__file__).parents[1] / "man"
 # What a user types as it is, and what stands for something else.
@@ -67,9 +67,7 @@ def _lines(one: Command, related: Sequence[str]) -> Iterator[str]:
     if verbs := list(one.verbs):
         yield ".SH VERBS"
         for verb in verbs:
-            yield from _item(
-                f"\\fB{_escape(verb.name.rpartition(' ')[2])}\\fR", f"{verb.summary}: {_page(verb.name)}(1)"
-            )
+            yield from _item(_bold(verb.name.rpartition(" ")[2]), f"{verb.summary}: {_page(verb.name)}(1)")
     yield ".SH OPTIONS"
     yield from chain.from_iterable(map(_group, one.groups))
     yield ".SH EXIT STATUS"
@@ -95,14 +93,15 @@ def _group(group: OptionGroup) -> Iterator[str]:
     if group.description:
         yield _text(group.description)
     for one in group.options:
-        yield from _item(_spell(one), one.help)
+        yield from _item(one.spell(_bold, _italic), one.help)
 
 
-def _spell(option: Option) -> str:
-    """An option as the user types it, with the name of its value."""
-    value = f"\\fI{_escape(option.value)}\\fR" if option.value else ""
-    value = f"[{value}]" if option.names and option.value_is_optional else value
-    return " ".join(filter(None, (", ".join(f"\\fB{_escape(name)}\\fR" for name in option.names), value)))
+def _bold(text: str) -> str:
+    return f"\\fB{_escape(text)}\\fR"
+
+
+def _italic(text: str) -> str:
+    return f"\\fI{_escape(text)}\\fR"
 
 
 def _surroundings(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -113,7 +112,7 @@ def _surroundings(parser: argparse.ArgumentParser) -> Iterator[str]:
     if reaches:
         yield ".SH FILES"
         for name, text in _FILES:
-            yield from _item(f"\\fI{_escape(name)}\\fR", text)
+            yield from _item(_italic(name), text)
 
 
 def _item(term: str, text: str) -> Iterator[str]:
@@ -125,7 +124,7 @@ def _marked(usage: str, name: str) -> str:
     rest = _escape(usage.removeprefix(name), hyphens=False)
     rest = _MEANT.sub(lambda match: f"\\fI{match[0]}\\fR", rest)
     rest = _TYPED.sub(lambda match: f"\\fB{match[0]}\\fR", rest).replace("-", "\\-")
-    return f"\\fB{_escape(name)}\\fR{rest}"
+    return f"{_bold(name)}{rest}"
 
 
 def _text(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from manual.commands import Command, Option, OptionGroup
+from manual.commands import Command, OptionGroup
 from manual.markdown import code, escape, table
 
 _HEAD = """\
@@ -36,12 +36,6 @@ def _find_shared(commands: Sequence[Command]) -> list[OptionGroup]:
     return [group for group, names in users.items() if len(names) > 1]
 
 
-def _spell(option: Option) -> str:
-    """An option as the user types it, with the name of its value."""
-    value = f"[{option.value}]" if option.names and option.value_is_optional else option.value
-    return " ".join(filter(None, (", ".join(option.names), value)))
-
-
 def _tell_command(command: Command, shared: Sequence[OptionGroup]) -> str:
     parts = [
         f"{'#' * (len(command.name.split()) + 1)} {command.name}\n",
@@ -68,7 +62,7 @@ def _tell_command(command: Command, shared: Sequence[OptionGroup]) -> str:
 
 def _tell_group(group: OptionGroup, heading: str = "") -> str:
     """The table of a group. heading: the marks of a heading; with none, the title heads the table."""
-    rows = [(code(_spell(one)), escape(one.help)) for one in group.options]
+    rows = [(code(one.spell()), escape(one.help)) for one in group.options]
     description = f"{escape(group.description)}\n" if group.description else ""
     if heading:
         return "\n".join(filter(None, (f"{heading}{group.title}\n", description, table(("option", ""), rows))))
@@ -77,6 +71,6 @@ def _tell_group(group: OptionGroup, heading: str = "") -> str:
 
 def _refer(group: OptionGroup, whole: OptionGroup) -> str:
     anchor = re.sub(r"[^\w -]", "", whole.title.lower()).replace(" ", "-")
-    missing = [_spell(one) for one in whole.options if one not in group.options]
+    missing = [one.spell() for one in whole.options if one not in group.options]
     without = f" without {', '.join(map(code, missing))}" if missing else ""
     return f"[{group.title[0].lower()}{group.title[1:]}](#{anchor}){without}"

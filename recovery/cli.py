@@ -222,7 +222,7 @@ def _command(values: argparse.Namespace, faults: Faults, log_options: LogOptions
         if stands:
             _logger.warning("Interrupted: %s", stands)
         raise
+    write_result(as_text(report))
     if options.report:
         write_report(report, options.report)
-    write_result(as_text(report))
     return ExitStatus.DIFFERENT if report.verdict == "different" else ExitStatus.DONE

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg import sql
 
-from init_slate_db.core.addresses import Reached
+from init_slate_db.core.addresses import Reached, reach_by
 from init_slate_db.core.connection import connect, lift_timeouts, server_errors
 from init_slate_db.core.creation import plan as creation
 from init_slate_db.core.creation.install import Installation
@@ -132,7 +132,7 @@ class Recovery:
                 raise
         self._tell_new()
         parameters = target.server.parameters | {"dbname": target.name}
-        self._source = Reached(connect(parameters, target.server.options), parameters, target.server.options)
+        self._source = reach_by(parameters, target.server.options)
         lift_timeouts(self._source.connection)
         _lock(target, self._source)
         self._check_way()

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from init_slate_db.core.addresses import Address, Reached, parameters_of
-from init_slate_db.core.connection import Connection, connect, connect_first, lift_timeouts, pin, server_errors
+from init_slate_db.core.addresses import Address, Reached, parameters_of, reach_by, reach_server
+from init_slate_db.core.connection import Connection, lift_timeouts, server_errors
 from init_slate_db.core.conninfo import Parameters, describe
 from init_slate_db.core.errors import SlateError
 from recovery.options import PROGRAM
@@ -137,12 +137,12 @@ def look(address: Address, *, from_outside: bool) -> Target:
         server, unreadable = database, ""
     else:
         # Of the same parameters, since these have what was asked for on a terminal.
-        connection = connect_first(parameters, address.connection, ("postgres", "template1"))
-        server = Reached(connection, pin(parameters, connection), address.connection)
+        server = reach_server(parameters, address.connection)
+        lift_timeouts(server.connection)
         database, unreadable = _open(server, name)
-    for reached in filter(None, (server, database)):
-        # They stay open, and idle, for as long as the recovery takes.
-        lift_timeouts(reached.connection)
+    # They stay open, and idle, for as long as the recovery takes.
+    if database:
+        lift_timeouts(database.connection)
     with server_errors("say what it has"):
         identity = server.connection.execute(_IDENTITY, (name,)).fetchone()
         own = (database.connection.info.backend_pid,) if database else ()
@@ -177,19 +177,16 @@ def read_state(connection: Connection) -> State:
 
 def _open_directly(parameters: Parameters, address: Address) -> Reached | None:
     try:
-        connection = connect(parameters, address.connection)
+        return reach_by(parameters, address.connection)
     except SlateError as error:
         if error.code == "database-missing":
             return None
         raise
-    return Reached(connection, pin(parameters, connection), address.connection)
 
 
 def _open(server: Reached, name: str) -> tuple[Reached | None, str]:
     """A connection to the database, or why there is none."""
-    parameters = server.parameters | {"dbname": name}
     try:
-        connection = connect(parameters, server.options)
+        return reach_by(server.parameters | {"dbname": name}, server.options), ""
     except SlateError as error:
         return None, error.why
-    return Reached(connection, parameters, server.options), ""

@@ -4,13 +4,13 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle
 
 from psycopg import errors, sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from init_slate_db.core.addresses import Address, Reached, parameters_of, reach
+from init_slate_db.core.addresses import Address, Reached, parameters_of, reach, unasked
 from init_slate_db.core.connection import Connection, lift_timeouts, server_errors
 from init_slate_db.core.consent import Consent
 from init_slate_db.core.console import write_result
@@ -172,8 +172,7 @@ def _name_by_source(links: list[Link], address: Address) -> tuple[str, Finding]:
 
 def _places(address: Address) -> tuple[list[str], list[str]]:
     """What the address names, as a source notes it, and the hosts. Nobody is asked: nothing is connected to."""
-    silent = replace(address, connection=replace(address.connection, interactive=False))
-    parameters = parameters_of(silent, PROGRAM)
+    parameters = parameters_of(unasked(address), PROGRAM)
     hosts = str(parameters.get("host") or os.environ.get("PGHOST", "")).split(",")
     ports = str(parameters.get("port") or os.environ.get("PGPORT") or 5432).split(",")
     # As libpq takes them: a port for all hosts, or one for each.

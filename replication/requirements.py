@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from init_slate_db.core.addresses import Reached, parameters_of, reach
-from init_slate_db.core.connection import connect, connect_first, lift_timeouts, pin, server_errors
+from init_slate_db.core.addresses import Reached, parameters_of, reach, reach_by, reach_server
+from init_slate_db.core.connection import lift_timeouts, server_errors
 from init_slate_db.core.conninfo import Parameters
 from init_slate_db.core.creation import survey as creation
 from init_slate_db.core.errors import SlateError
@@ -80,15 +80,15 @@ def look(options: AddOptions) -> Iterator[Survey]:
         # Once connected with, they hold what was asked for, though there be no such database.
         parameters = parameters_of(options.destination, PROGRAM)
         try:
-            connection = connect(parameters, options.destination.connection)
+            destination = reach_by(parameters, options.destination.connection)
         except SlateError as error:
             if error.code != "database-missing" or not options.create:
                 raise _with_create(error) from error
             yield _survey_creation(options, source, parameters, open_connections)
             return
-        open_connections.callback(connection.close)
-        lift_timeouts(connection)
-        yield _survey(options, source, Reached(connection, pin(parameters, connection), options.destination.connection))
+        open_connections.callback(destination.connection.close)
+        lift_timeouts(destination.connection)
+        yield _survey(options, source, destination)
 
 
 def _with_create(error: SlateError) -> SlateError:
@@ -102,10 +102,9 @@ def _survey_creation(
 ) -> Survey:
     """parameters: of the destination that there is not, with what was asked for on the way."""
     name = str(parameters["dbname"])
-    connection = connect_first(parameters, options.destination.connection, ("postgres", "template1"))
-    open_connections.callback(connection.close)
-    server = Reached(connection, pin(parameters, connection), options.destination.connection)
-    found = creation.look(connection, name, "destination")
+    server = reach_server(parameters, options.destination.connection)
+    open_connections.callback(server.connection.close)
+    found = creation.look(server.connection, name, "destination")
     look_ahead = sources.look(source, "", failover=options.failover)
     return Survey(
         (*look_ahead.findings, *found.findings),

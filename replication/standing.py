@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from init_slate_db.core.addresses import Address, Reached, answered, parameters_of
-from init_slate_db.core.connection import connect, pin, server_errors
-from init_slate_db.core.conninfo import describe
+from init_slate_db.core.addresses import Address, Reached, answered, parameters_of, reach_by, unasked
+from init_slate_db.core.connection import server_errors
+from init_slate_db.core.conninfo import describe_database
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.identity import read_identity
 from replication import diagnosis, guard
@@ -137,7 +137,7 @@ def _pair(links: Sequence[Link], named: Sequence[_Seen], others: dict[str, _Seen
 
 def _see_all(addresses: Sequence[Address | None], answers: Answers) -> list[_Seen]:
     with ThreadPoolExecutor(max_workers=16) as pool:
-        quiet = [address and answers.get(address, _without_questions(address)) for address in addresses]
+        quiet = [address and answers.get(address, unasked(address)) for address in addresses]
         seen = list(pool.map(_see, quiet))
     # One question after the other, and only where there has to be one.
     for number, (address, one) in enumerate(zip(addresses, seen, strict=True)):
@@ -146,10 +146,6 @@ def _see_all(addresses: Sequence[Address | None], answers: Answers) -> list[_See
             if found.reached:
                 answers[address] = answered(address, found.reached)
     return seen
-
-
-def _without_questions(address: Address) -> Address:
-    return replace(address, connection=replace(address.connection, interactive=False))
 
 
 def _asking(address: Address, place: str) -> Address:
@@ -169,12 +165,10 @@ def _see(address: Address | None) -> _Seen:
         return _Seen("", fault="nothing tells which destination it is for")
     parameters = parameters_of(address, PROGRAM)
     try:
-        connection = connect(parameters, address.connection)
+        reached = reach_by(parameters, address.connection)
     except SlateError as error:
-        place = f"{describe(parameters)}/{parameters['dbname']}"
         fault = f"cannot be reached from here: {error.why or error.what}"
-        return _Seen(place, fault=fault, answerable=error.code in _ANSWERABLE)
-    reached = Reached(connection, pin(parameters, connection), address.connection)
+        return _Seen(describe_database(parameters), fault=fault, answerable=error.code in _ANSWERABLE)
     try:
         with server_errors(f"say how {reached.place} stands"):
             return _ask(reached)

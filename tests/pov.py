@@ -1,13 +1,31 @@
 """Databases that are prepared for snapshots."""
 
+import re
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from init_slate_db.core.sql_files import read_snapshot_objects
-from tests.servers import Server
+from tests.servers import Server, binaries
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A database of a role that is no superuser, seen by both. quoted: the role's name as SQL has it."""
+
+    superuser: Connection
+    own: Connection
+    quoted: str
+    role: str
+
+    def must_own(self, role: str = "") -> str:
+        """The reason why it may not change what is another's, the superuser's unless said otherwise."""
+        return f'role "{self.role}" must own it, or be a member of role "{role or self.superuser.info.user}"'
 
 
 def install(connection: Connection) -> None:
@@ -47,3 +65,15 @@ def roll_back(connection: Connection, number: int) -> int:
 def plan(connection: Connection, number: int) -> list[str]:
     """The commands that would lead back to a snapshot."""
     return [command for (command,) in connection.execute("SELECT command FROM pov.plan(%s) ORDER BY step", [number])]
+
+
+def dump(server: Server, name: str) -> Counter[str]:
+    """The schema as pg_dump writes it, as a bag of its entries: their order is no property of the database."""
+    text = subprocess.run(
+        [binaries()[server.version] / "pg_dump", "--schema-only", "--exclude-schema=pov", name],
+        env=server.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return Counter(re.split(r"\n--\n-- Name: ", re.sub(r"\\(un)?restrict .*", "", text)))

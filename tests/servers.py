@@ -1,11 +1,13 @@
 """The PostgreSQL servers that the tests start, and end, themselves."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,6 +104,15 @@ class Server:
             yield connection
             connection.rollback()
 
+    @contextmanager
+    def role(self, name: str, options: str, database: str) -> Iterator[str]:
+        """A role, gone in the end, and before it the database that it may have things in. name: as SQL has it."""
+        with self.connect() as connection:
+            connection.execute(f"CREATE ROLE {name} {options}".encode())
+            yield name
+            self.drop(database)
+            connection.execute(f"DROP ROLE IF EXISTS {name}".encode())
+
     def environment(self, **changes: str) -> dict[str, str]:
         """An environment in which libpq reaches this server."""
         bare = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
@@ -169,6 +180,20 @@ def _has_processes(data: Path) -> bool:
             except OSError:
                 continue
     return False
+
+
+def _is_gone(process: Path) -> bool:
+    return not process.exists()
+
+
+def remove(folder: Path) -> None:
+    """Ends the servers that were started anywhere below the folder, and removes it."""
+    for pid_file in folder.rglob("postmaster.pid"):
+        process = Path("/proc", pid_file.read_text().partition("\n")[0])
+        with suppress(ProcessLookupError):
+            os.kill(int(process.name), signal.SIGQUIT)
+        wait_for(partial(_is_gone, process), f"the end of server {process.name}")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def start(directory: Path, version: int, settings: str = "") -> Server:

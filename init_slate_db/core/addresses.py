@@ -5,11 +5,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from psycopg.conninfo import conninfo_to_dict
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.connection import Connection, connect, pin, server_parameters
+from init_slate_db.core.connection import Connection, connect, connect_first, pin, server_parameters
 from init_slate_db.core.conninfo import Parameters, describe, is_valid_dsn
 from init_slate_db.core.options import MISSING, ConnectionOptions, Faults
 
@@ -157,9 +158,31 @@ def reach(
     :param connecting: how: with patience unless told otherwise.
     :raises SlateError: one of the connection codes.
     """
-    parameters = parameters_of(address, program)
-    connection = connecting(parameters, address.connection)
-    return Reached(connection, pin(parameters, connection), address.connection, _several_hosts(parameters))
+    return reach_by(parameters_of(address, program), address.connection, connecting)
+
+
+def reach_by(
+    parameters: Parameters,
+    options: ConnectionOptions,
+    connecting: Callable[[Parameters, ConnectionOptions], Connection] = connect,
+) -> Reached:
+    """Connects as libpq's parameters say, which then hold what was asked for on a terminal, come what may.
+
+    :param connecting: how: with patience unless told otherwise.
+    :raises SlateError: one of the connection codes.
+    """
+    connection = connecting(parameters, options)
+    return Reached(connection, pin(parameters, connection), options, _several_hosts(parameters))
+
+
+def reach_server(parameters: Parameters, options: ConnectionOptions) -> Reached:
+    """The same for the server alone, by a database that every cluster has; the parameters name that one then."""
+    return reach_by(parameters, options, partial(connect_first, databases=("postgres", "template1")))
+
+
+def unasked(address: Address) -> Address:
+    """The address, on the way to which nobody is asked for anything."""
+    return replace(address, connection=replace(address.connection, interactive=False))
 
 
 def answered(address: Address, reached: Reached) -> Address:
@@ -168,7 +191,7 @@ def answered(address: Address, reached: Reached) -> Address:
     :param reached: it, or another database of its server; open.
     """
     user, password = reached.connection.info.user, reached.parameters.get("password")
-    return replace(address, connection=replace(address.connection, user=user, password=password, interactive=False))
+    return unasked(replace(address, connection=replace(address.connection, user=user, password=password)))
 
 
 def _several_hosts(parameters: Parameters) -> Parameters:

@@ -82,6 +82,11 @@ def describe(parameters: Parameters) -> str:
     return f"socket {host}, port {port}" if str(host).startswith("/") else f"{host}:{port}"
 
 
+def describe_database(parameters: Parameters) -> str:
+    """Host, port and database for a message, of parameters that name a database."""
+    return f"{describe(parameters)}/{parameters['dbname']}"
+
+
 def describe_user(parameters: Parameters) -> str:
     """The user for a message, as far as options and PG* variables tell it."""
     user = parameters.get("user") or os.environ.get("PGUSER")

@@ -37,7 +37,9 @@ def run(command: Callable[[], ExitStatus], options: LogOptions) -> ExitStatus:
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
     except OSError as error:
-        log_error(SlateError("system-error", f"The system refuses it: {error}."), options)
+        failure = SlateError("system-error", f"The system refuses it: {error}.")
+        failure.__cause__ = error
+        log_error(failure, options)
         drop_results()
         return ExitStatus.FAILED
 

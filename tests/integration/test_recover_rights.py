@@ -114,6 +114,15 @@ def test_a_wrong_password_for_the_source_is_told_as_such(site: Site) -> None:
     check_new(site)
 
 
+def test_who_may_not_connect_to_the_source_is_refused(site: Site, owner: str) -> None:
+    grant(site.server, site.name, f'REVOKE CONNECT ON DATABASE "{site.name}" FROM PUBLIC', owner)
+    status, told = recover(site, owner)
+    assert status == ExitStatus.FAILED
+    assert told.startswith(f"error: The server at 127.0.0.1:{site.server.port} refuses the connection.\n  ")
+    assert f'permission denied for database "{site.name}"' in told
+    check_new(site)
+
+
 def test_who_may_not_read_the_backup_is_refused_and_told_the_grant(site: Site, owner: str) -> None:
     grant(site.backup_server, site.backup, "REVOKE SELECT ON events FROM {role}", owner)
     status, told = recover(site, owner)
