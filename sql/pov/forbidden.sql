@@ -21,7 +21,7 @@ AS $function$
       OR d.live -> 'owner' <> d.stored -> 'owner'
     UNION
     SELECT d.key, c.relowner, 'USAGE' FROM deed AS d JOIN pg_class AS c ON c.oid = to_regclass(d.stored ->> 'relation')
-    WHERE d.makes OR d.live IS NULL
+    WHERE d.live IS NULL
     UNION
     SELECT d.key, y.typowner, 'USAGE' FROM deed AS d JOIN pg_type AS y ON y.oid = to_regtype(d.stored ->> 'domain') WHERE d.makes
     UNION

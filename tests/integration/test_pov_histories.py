@@ -3,18 +3,15 @@
 12 histories with 100 functions a version; SLATE_ALL_MOMENTS: 200 with 1000, which takes ten minutes each.
 """
 
-import re
-import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.effort import moments
-from tests.pov import Connection, prepared, roll_back, snapshot
+from tests.pov import Connection, dump, prepared, roll_back, snapshot
 from tests.pov_histories import TABLES, Histories
-from tests.servers import Server, binaries
+from tests.servers import Server
 
 HISTORIES = moments(12, 200)
 FUNCTIONS = moments(100, 1000)
@@ -24,18 +21,6 @@ FUNCTIONS = moments(100, 1000)
 def database(server: Server, name: str) -> Iterator[Connection]:
     with prepared(server, name) as connection:
         yield connection
-
-
-def dump(server: Server, name: str) -> Counter[str]:
-    """The schema as pg_dump writes it, as a bag of its entries: their order is no property of the database."""
-    text = subprocess.run(
-        [binaries()[server.version] / "pg_dump", "--schema-only", "--exclude-schema=pov", name],
-        env=server.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return Counter(re.split(r"\n--\n-- Name: ", re.sub(r"\\(un)?restrict .*", "", text)))
 
 
 def data(connection: Connection) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.pov import Connection, install, plan, prepared, revision, roll_back, snapshot
+from tests.pov import Connection, Project, plan, prepared, revision, roll_back, snapshot
 from tests.servers import Server
 
 F = "CREATE FUNCTION f(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1'"
@@ -17,17 +17,6 @@ CHANGED_F = F.replace("CREATE", "CREATE OR REPLACE").replace("$1'", "$1 + 1'")
 def database(server: Server, name: str) -> Iterator[Connection]:
     with prepared(server, name) as connection:
         yield connection
-
-
-@pytest.fixture
-def role(server: Server, name: str) -> Iterator[str]:
-    """A role that may do nothing in particular, with the password "role"; its name needs quotes."""
-    role = f'"Role of {name}"'
-    with server.connect() as connection:
-        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'role'".encode())
-        yield role
-        server.drop(name)
-        connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
 
 
 def run(connection: Connection, *commands: str) -> None:
@@ -146,9 +135,13 @@ def test_roles_that_are_gone_are_named(database: Connection, role: str) -> None:
             "function 1 (integer, integer) of operator family oc for access method btree: c(integer,integer)",
         ),
         ("CREATE STATISTICS st ON c(a, a), b FROM t", "statistics object st"),
+        (
+            "CREATE VIEW v AS SELECT c(a, b) FROM t; CREATE MATERIALIZED VIEW m AS SELECT * FROM v",
+            "materialized view m",
+        ),
         ("CREATE TABLE parts (a integer) PARTITION BY RANGE (c(a, 1))", "table parts"),
     ],
-    ids=["operator class", "extended statistics", "partition key"],
+    ids=["operator class", "extended statistics", "materialized view", "partition key"],
 )
 def test_what_is_no_part_of_a_snapshot_and_uses_what_would_go_is_named(
     database: Connection, user: str, named: str
@@ -177,82 +170,167 @@ def test_an_index_over_a_text_search_configuration_that_would_change_is_named(da
     assert rows(database, "SELECT oid FROM pg_ts_config WHERE cfgname = 'c'") == [before]
 
 
-def test_a_role_reads_all_that_it_may_not_change(server: Server, name: str, role: str) -> None:
-    with server.connect() as connection:
-        connection.execute(f'CREATE DATABASE "{name}" OWNER {role}'.encode())
-    login = role.strip('"')
-    with server.connect(name) as superuser, server.connect(name, user=login, password="role") as connection:
-        user = superuser.info.user
-        run(superuser, f"GRANT ALL ON SCHEMA public TO {role}", "CREATE SCHEMA shut")
-        install(connection)
-        run(superuser, "CREATE FUNCTION shut.g() RETURNS integer LANGUAGE sql AS 'SELECT 1'", F)
-        run(superuser, "CREATE TABLE theirs (a integer)", "CREATE VIEW kept AS SELECT f(a) FROM theirs")
-        run(connection, "CREATE TABLE mine (a integer)", "CREATE VIEW own AS SELECT f(a) FROM mine")
-        run(superuser, "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'")
-        run(superuser, "CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION e()", "ALTER EVENT TRIGGER e DISABLE")
-        run(superuser, "ALTER TABLE theirs ADD CONSTRAINT c CHECK (a > 0)")
-        run(superuser, "CREATE FUNCTION leak() RETURNS integer LANGUAGE sql LEAKPROOF AS 'SELECT 1'")
-        run(superuser, f"ALTER FUNCTION leak() OWNER TO {role}")
-        first = snapshot(connection)
-        run(superuser, "DROP EVENT TRIGGER e", "ALTER TABLE theirs DROP CONSTRAINT c", "DROP FUNCTION shut.g(), leak()")
-        run(superuser, "DROP FUNCTION f(integer) CASCADE", F.replace("integer LANGUAGE", "bigint LANGUAGE"))
-        run(superuser, "CREATE VIEW kept AS SELECT f(a)::integer AS f FROM theirs", f"GRANT SELECT ON theirs TO {role}")
-        must = f'role "{login}" must own it, or be a member of role "{user}"'
-        expected = [
-            f"constraint c ON public.theirs: {must}",
-            "event trigger e: only a superuser may change it",
-            f"event trigger e: {must}",
-            f"function public.f(integer): {must}",
-            "function public.leak(): only a superuser may change it",
-            f"function shut.g(): {must}",
-            f'function shut.g(): role "{login}" may not create in schema "shut"',
-            f"view public.kept: {must}",
-        ]
-        assert refusals(connection, first) == sorted(expected)
+def test_a_role_reads_all_that_it_may_not_change(project: Project) -> None:
+    superuser, own, role = project.superuser, project.own, project.quoted
+    run(superuser, "CREATE SCHEMA shut", "CREATE FUNCTION shut.g() RETURNS integer LANGUAGE sql AS 'SELECT 1'", F)
+    run(superuser, "CREATE TABLE theirs (a integer)", "CREATE VIEW kept AS SELECT f(a) FROM theirs")
+    run(own, "CREATE TABLE mine (a integer)", "CREATE VIEW own AS SELECT f(a) FROM mine")
+    run(superuser, "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'")
+    run(superuser, "CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION e()", "ALTER EVENT TRIGGER e DISABLE")
+    run(superuser, "ALTER TABLE theirs ADD CONSTRAINT c CHECK (a > 0)")
+    run(superuser, "CREATE FUNCTION leak() RETURNS integer LANGUAGE sql LEAKPROOF AS 'SELECT 1'")
+    run(superuser, f"ALTER FUNCTION leak() OWNER TO {role}")
+    first = snapshot(own)
+    run(superuser, "DROP EVENT TRIGGER e", "ALTER TABLE theirs DROP CONSTRAINT c", "DROP FUNCTION shut.g(), leak()")
+    run(superuser, "DROP FUNCTION f(integer) CASCADE", F.replace("integer LANGUAGE", "bigint LANGUAGE"))
+    run(superuser, "CREATE VIEW kept AS SELECT f(a)::integer AS f FROM theirs", f"GRANT SELECT ON theirs TO {role}")
+    must = project.must_own()
+    expected = [
+        f"constraint c ON public.theirs: {must}",
+        "event trigger e: only a superuser may change it",
+        f"event trigger e: {must}",
+        f"function public.f(integer): {must}",
+        "function public.leak(): only a superuser may change it",
+        f"function shut.g(): {must}",
+        f'function shut.g(): role "{project.role}" may not create in schema "shut"',
+        f"view public.kept: {must}",
+    ]
+    assert refusals(own, first) == sorted(expected)
 
 
-def test_a_role_reads_what_it_may_not_use(server: Server, name: str, role: str) -> None:
-    with server.connect() as connection:
-        connection.execute(f'CREATE DATABASE "{name}" OWNER {role}'.encode())
-    login = role.strip('"')
-    with server.connect(name) as superuser, server.connect(name, user=login, password="role") as connection:
-        run(superuser, f"GRANT ALL ON SCHEMA public TO {role}", "CREATE TABLE keys (a integer PRIMARY KEY)")
-        run(superuser, f"GRANT REFERENCES ON keys TO {role}", "CREATE TYPE kind AS ENUM ('one')")
-        install(connection)
-        run(connection, "CREATE TABLE mine (a integer CONSTRAINT refers REFERENCES keys)")
-        run(connection, "CREATE FUNCTION takes(kind) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
-        run(connection, "CREATE FUNCTION block() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'")
-        first, wanted = snapshot(connection), revision(connection)
-        run(connection, "ALTER TABLE mine DROP CONSTRAINT refers", "DROP FUNCTION takes(kind), block()")
-        run(superuser, f"REVOKE REFERENCES ON keys FROM {role}", "REVOKE USAGE ON TYPE kind FROM PUBLIC")
-        run(superuser, "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
-        cannot = f'role "{login}" may not use'
-        assert refusals(connection, first) == [
-            f"constraint refers ON public.mine: {cannot} table column public.keys.a",
-            f"function public.block(): {cannot} language plpgsql",
-            f"function public.takes(public.kind): {cannot} type public.kind",
-        ]
-        run(superuser, f"GRANT REFERENCES (a) ON keys TO {role}", f"GRANT USAGE ON TYPE kind TO {role}")
-        run(superuser, f"GRANT USAGE ON LANGUAGE plpgsql TO {role}")
-        roll_back(connection, first)
-        assert revision(connection) == wanted
+def test_a_role_reads_to_whom_it_may_not_give_what_it_owns(project: Project) -> None:
+    run(project.superuser, F)
+    first = snapshot(project.own)
+    run(project.superuser, f"ALTER FUNCTION f(integer) OWNER TO {project.quoted}")
+    assert refusals(project.own, first) == [f"function public.f(integer): {project.must_own()}"]
 
 
-def test_what_stands_unchanged_on_what_must_be_remade_is_named_where_it_is_not_ones_own(
-    server: Server, name: str, role: str
+def test_who_may_not_take_a_role_changes_what_is_its_and_makes_nothing_for_it(
+    project: Project, other_role: str
 ) -> None:
-    with server.connect() as connection:
-        connection.execute(f'CREATE DATABASE "{name}" OWNER {role}'.encode())
-    login = role.strip('"')
-    with server.connect(name) as superuser, server.connect(name, user=login, password="role") as connection:
-        run(superuser, f"GRANT ALL ON SCHEMA public TO {role}")
-        install(connection)
-        run(connection, "CREATE TABLE t (a integer)", "CREATE VIEW v AS SELECT a FROM t", "GRANT SELECT ON v TO PUBLIC")
-        run(superuser, "CREATE VIEW w AS SELECT a FROM v")
-        first = snapshot(connection)
-        run(connection, "ALTER VIEW v RENAME COLUMN a TO b")
-        (line,) = refusals(connection, first)
-        assert line == f'view public.w: role "{login}" must own it, or be a member of role "{superuser.info.user}"'
+    options = "WITH INHERIT TRUE, SET FALSE" if project.own.info.server_version >= 160000 else ""
+    run(
+        project.superuser,
+        f"GRANT {other_role} TO {project.quoted} {options}",
+        f"GRANT ALL ON SCHEMA public TO {other_role}",
+    )
+    run(project.superuser, F, f"ALTER FUNCTION f(integer) OWNER TO {other_role}")
+    run(project.superuser, "CREATE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    run(project.superuser, f"ALTER FUNCTION g() OWNER TO {other_role}")
+    first, wanted = snapshot(project.own), revision(project.own)
+    run(project.superuser, "COMMENT ON FUNCTION f(integer) IS 'x'")
+    roll_back(project.own, first)
+    assert revision(project.own) == wanted
+    run(project.superuser, "DROP FUNCTION g()")
+    if options:
+        assert refusals(project.own, first) == [f"function public.g(): {project.must_own(other_role)}"]
+    else:
+        roll_back(project.own, first)
+        assert revision(project.own) == wanted
+
+
+def test_a_role_has_its_own_domains_and_default_privileges_back_and_nobody_elses(
+    project: Project, other_role: str
+) -> None:
+    run(project.own, "CREATE DOMAIN mine AS integer CONSTRAINT c CHECK (VALUE > 0)")
+    run(project.own, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pg_monitor")
+    before, wanted = snapshot(project.own), revision(project.own)
+    run(project.own, "ALTER DOMAIN mine DROP CONSTRAINT c")
+    run(project.own, "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM pg_monitor")
+    roll_back(project.own, before)
+    assert revision(project.own) == wanted
+    run(project.superuser, "CREATE DOMAIN theirs AS integer CONSTRAINT c CHECK (VALUE > 0)")
+    run(project.superuser, f"ALTER DEFAULT PRIVILEGES FOR ROLE {other_role} GRANT SELECT ON TABLES TO pg_monitor")
+    first = snapshot(project.own)
+    run(project.superuser, "ALTER DOMAIN theirs DROP CONSTRAINT c")
+    run(project.superuser, f"ALTER DEFAULT PRIVILEGES FOR ROLE {other_role} REVOKE SELECT ON TABLES FROM pg_monitor")
+    assert refusals(project.own, first) == [
+        f"constraint c ON DOMAIN public.theirs: {project.must_own()}",
+        f"default privileges FOR ROLE {other_role} ON TABLES: {project.must_own(other_role)}",
+    ]
+
+
+def test_an_owner_has_to_be_allowed_to_create_what_is_made_for_it(project: Project, other_role: str) -> None:
+    superuser, own = project.superuser, project.own
+    run(superuser, f"GRANT {other_role} TO {project.quoted}", f"CREATE SCHEMA s AUTHORIZATION {project.quoted}")
+    run(superuser, f"GRANT USAGE ON SCHEMA s TO {other_role}")
+    for name in ("made", "given", "noted"):
+        run(superuser, f"CREATE FUNCTION s.{name}() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+        run(superuser, f"ALTER FUNCTION s.{name}() OWNER TO {other_role}")
+    run(
+        own,
+        "CREATE TABLE s.t (a integer)",
+        "CREATE VIEW s.v AS SELECT a FROM s.t",
+        f"GRANT SELECT ON s.v TO {other_role}",
+    )
+    run(superuser, "CREATE VIEW s.w AS SELECT a FROM s.v", f"ALTER VIEW s.w OWNER TO {other_role}")
+    first, wanted = snapshot(own), revision(own)
+    run(superuser, "DROP FUNCTION s.made()", f"ALTER FUNCTION s.given() OWNER TO {project.quoted}")
+    run(superuser, "COMMENT ON FUNCTION s.noted() IS 'x'", "ALTER VIEW s.v RENAME COLUMN a TO b")
+    cannot = f'role "{other_role}" may not create in schema "s"'
+    assert refusals(own, first) == [
+        f"{one}: {cannot}" for one in ("function s.given()", "function s.made()", "view s.w")
+    ]
+    run(superuser, f"GRANT CREATE ON SCHEMA s TO {other_role}")
+    roll_back(own, first)
+    assert revision(own) == wanted
+
+
+def test_a_role_has_back_what_others_have_rights_in(project: Project) -> None:
+    run(project.own, F, "REVOKE ALL ON FUNCTION f(integer) FROM PUBLIC")
+    run(project.own, "GRANT EXECUTE ON FUNCTION f(integer) TO pg_monitor", "CREATE TABLE t (a integer)")
+    run(project.own, "CREATE POLICY p ON t TO pg_monitor USING (true)")
+    first, wanted = snapshot(project.own), revision(project.own)
+    run(project.own, "DROP FUNCTION f(integer)", "DROP POLICY p ON t")
+    roll_back(project.own, first)
+    assert revision(project.own) == wanted
+
+
+def test_a_role_has_casts_of_its_own_types_back_and_nobody_elses(project: Project) -> None:
+    for owner, name in ((project.own, "mine"), (project.superuser, "theirs")):
+        run(owner, f"CREATE TYPE {name} AS (a integer)")
+        run(owner, f"CREATE FUNCTION make_{name}(integer) RETURNS {name} LANGUAGE sql RETURN ROW($1)::{name}")
+        run(owner, f"CREATE CAST (integer AS {name}) WITH FUNCTION make_{name}(integer)")
+    first, wanted = snapshot(project.own), revision(project.own)
+    run(project.own, "DROP CAST (integer AS mine)")
+    roll_back(project.own, first)
+    assert revision(project.own) == wanted
+    run(project.superuser, "DROP CAST (integer AS theirs)")
+    assert refusals(project.own, first) == [
+        f'cast (integer AS public.theirs): role "{project.role}" must own one of its types'
+    ]
+
+
+def test_a_role_reads_what_it_may_not_use(project: Project) -> None:
+    superuser, own, role = project.superuser, project.own, project.quoted
+    run(superuser, "CREATE TABLE keys (a integer PRIMARY KEY)")
+    run(superuser, f"GRANT REFERENCES ON keys TO {role}", "CREATE TYPE kind AS ENUM ('one')")
+    run(own, "CREATE TABLE mine (a integer CONSTRAINT refers REFERENCES keys)")
+    run(own, "CREATE FUNCTION takes(kind) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    run(own, "CREATE FUNCTION block() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'")
+    first, wanted = snapshot(own), revision(own)
+    run(own, "ALTER TABLE mine DROP CONSTRAINT refers", "DROP FUNCTION takes(kind), block()")
+    run(superuser, f"REVOKE REFERENCES ON keys FROM {role}", "REVOKE USAGE ON TYPE kind FROM PUBLIC")
+    run(superuser, "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
+    cannot = f'role "{project.role}" may not use'
+    assert refusals(own, first) == [
+        f"constraint refers ON public.mine: {cannot} table column public.keys.a",
+        f"function public.block(): {cannot} language plpgsql",
+        f"function public.takes(public.kind): {cannot} type public.kind",
+    ]
+    run(superuser, f"GRANT REFERENCES (a) ON keys TO {role}", f"GRANT USAGE ON TYPE kind TO {role}")
+    run(superuser, f"GRANT USAGE ON LANGUAGE plpgsql TO {role}")
+    roll_back(own, first)
+    assert revision(own) == wanted
+
+
+def test_what_stands_unchanged_on_what_must_be_remade_is_named_where_it_is_not_ones_own(project: Project) -> None:
+    own = project.own
+    run(own, "CREATE TABLE t (a integer)", "CREATE VIEW v AS SELECT a FROM t", "GRANT SELECT ON v TO PUBLIC")
+    run(project.superuser, "CREATE VIEW w AS SELECT a FROM v")
+    first = snapshot(own)
+    run(own, "ALTER VIEW v RENAME COLUMN a TO b")
+    assert refusals(own, first) == [f"view public.w: {project.must_own()}"]
 
 
 def test_nobody_but_who_is_granted_it_can_call_pov(server: Server, database: Connection, role: str) -> None:
@@ -265,6 +343,16 @@ def test_nobody_but_who_is_granted_it_can_call_pov(server: Server, database: Con
         for call in ("SELECT * FROM pov.history", f"SELECT * FROM pov.plan({first})"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied for schema pov"):
                 run(other, call)
+
+
+def test_what_younger_tables_lose_is_told_table_by_table(database: Connection) -> None:
+    first = snapshot(database)
+    run(database, "CREATE TABLE a (a integer DEFAULT 5)", "CREATE TABLE b (a integer CONSTRAINT c CHECK (a > 3))")
+    deeds = f"pov.deeds(ARRAY(SELECT l FROM pov.live() AS l), {first})"
+    assert rows(database, f"SELECT relation, objects FROM pov.losses(ARRAY(SELECT d FROM {deeds} AS d))") == [
+        ("public.a", "default public.a.a"),
+        ("public.b", "constraint c ON public.b"),
+    ]
 
 
 def test_a_younger_table_stays_and_what_it_loses_is_told(database: Connection) -> None:

@@ -102,18 +102,77 @@ def test_a_deadlock_ends_the_rollback_alone_and_leaves_everything_as_it_was(
     first = snapshot(database)
     database.execute(SECOND.encode())
     live = revision(database)
-    database.execute("SET deadlock_timeout = '10ms'")
-    with server.connect(database.info.dbname) as other, ThreadPoolExecutor(1) as pool:
-        other.execute("SET deadlock_timeout = '60s'")
+    name = database.info.dbname
+    # Whoever waits last, and so closes the circle, sees it after its own timeout: the rollback sets one of its own.
+    database.execute("SET deadlock_timeout = '100s'")
+    with (
+        server.connect(name) as reader,
+        server.connect(name) as other,
+        server.connect() as watch,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        other.execute("SET deadlock_timeout = '100s'")
         with other.transaction():
-            other.execute("SELECT FROM w")
-            rollback = pool.submit(roll_back, database, first)
-            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s"
-            with server.connect() as watch:
-                wait_for(lambda: watch.execute(waiting, [database.info.backend_pid]).fetchone() == (1,), "a wait")
-            other.execute("LOCK TABLE pov.snapshot IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(psycopg.Error) as caught:
-            rollback.result()
+            other.execute("SELECT FROM t")
+            with reader.transaction():
+                reader.execute("SELECT FROM w")
+                rollback = pool.submit(roll_back, database, first)
+                wait_for(lambda: is_waiting(watch, database), "the rollback to wait for the reader")
+                snapshots = pool.submit(other.execute, "LOCK TABLE pov.snapshot IN ACCESS EXCLUSIVE MODE")
+                wait_for(lambda: is_waiting(watch, other), "another session to wait for the rollback")
+            with pytest.raises(psycopg.Error) as caught:
+                rollback.result()
+            snapshots.result()
     assert caught.value.sqlstate == "SL073"
+    assert "Another session waits for what this one must wait for, to " in str(caught.value)
     assert "deadlock detected" in (caught.value.diag.message_detail or "")
     assert revision(database) == live
+    assert database.execute("SHOW deadlock_timeout").fetchone() == ("100s",)
+
+
+def is_waiting(watch: Connection, connection: Connection) -> bool:
+    """Whether the session waits for a lock, in the eyes of another one."""
+    waits = "SELECT FROM pg_locks WHERE NOT granted AND pid = %s"
+    return watch.execute(waits, [connection.info.backend_pid]).fetchone() is not None
+
+
+def test_a_rollback_leaves_the_callers_deadlock_timeout_alone(database: Connection) -> None:
+    first = snapshot(database)
+    database.execute(SECOND.encode())
+    database.execute("SET deadlock_timeout = '7s'")
+    with database.transaction():
+        roll_back(database, first)
+        assert database.execute("SHOW deadlock_timeout").fetchone() == ("7s",)
+
+
+@pytest.mark.parametrize(
+    ("before", "changed"),
+    [
+        ("", "CREATE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 1'"),
+        (
+            "CREATE OR REPLACE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 2'",
+            "CREATE OR REPLACE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 3'",
+        ),
+    ],
+    ids=["created", "replaced"],
+)
+def test_what_another_session_changes_meanwhile_is_said_to_be_changed(
+    server: Server, database: Connection, before: str, changed: str
+) -> None:
+    database.execute("CREATE FUNCTION g() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    first = snapshot(database)
+    database.execute("DROP FUNCTION g()")
+    database.execute(before.encode())
+    with server.connect(database.info.dbname) as other, server.connect() as watch, ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            other.execute(changed.encode())
+            rollback = pool.submit(roll_back, database, first)
+            wait_for(lambda: is_waiting(watch, database), "the rollback to wait")
+        with pytest.raises(psycopg.Error) as caught:
+            rollback.result()
+    assert caught.value.sqlstate == "SL076"
+    assert caught.value.diag.message_primary == (
+        "Another session has just changed function public.g(); nothing was changed"
+    )
+    roll_back(database, first)
+    assert database.execute("SELECT g()").fetchone() == (1,)
