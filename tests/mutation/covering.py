@@ -31,15 +31,19 @@ _SQL = {
     "public public.source owner writer reader replicator replicator.destination recoverer missing unfit slate":
         "compatibility/catalog roles",
     "take_turn pov/missing forbidden refusals refusals.deeds need_fault tied rollback.path losses live_after "
-    "live_in_time store take": "pov_refusals pov_limits schema_snapshot_rollback",
-    "execute": "pov_limits schema_snapshot_rollback pov_sessions faults/rollback_faults",
-    "prune prunable": "schema_snapshot",
+    "live_in_time store take":
+        "pov_functions pov_refusals pov_limits pov::test_an_unknown_snapshot_is_refused pov_sessions"
+        " schema_snapshot_rollback",
+    "execute": "pov_limits pov_sessions schema_snapshot_rollback faults/rollback_faults",
+    "prune prunable": "pov_functions schema_snapshot",
 }
+# Of snapshots, what reads and compares definitions, and plans the way between them.
+_DEFINITIONS = "pov_kinds pov pov_limits pov_refusals schema_snapshot"
 _PYTHON = {
     "recovery/target":
         "unit/recovery_decisions backup_facts recover_rights::test_who_may_not_read_the_source_is_refused "
         "recover_replace::test_who_may_end_sessions_ends_those_that_it_may_not_look_into "
-        "recover_rights::test_a_wrong_password_for_the_source_is_told_as_such",
+        "recover_rights::test_who_may_not_connect_to_the_source_is_refused",
     "recovery/backup": "backup_facts",
     "recovery/sessions": "recovery_sessions",
     "recovery/choice": "unit/recovery_decisions",
@@ -58,26 +62,27 @@ _PYTHON = {
     "recovery/diff": "unit/diff_values unit/diff_options diff diff_command faults/diff_faults",
     "init_slate_db/core/guard": "guard",
     "init_slate_db/core/consent": "unit/recovery_decisions",
-    "init_slate_db/core/conninfo": "unit/addresses unit/options",
-    "init_slate_db/core/addresses": "unit/addresses unit/diff_options",
-    "init_slate_db/core/options": "unit/options unit/misplaced_secrets unit/addresses",
+    "init_slate_db/core/conninfo": "unit/conninfo unit/addresses unit/options",
+    "init_slate_db/core/addresses": "unit/addresses unit/diff_options unit/recovery_help",
+    "init_slate_db/core/options": "unit/options unit/misplaced_secrets unit/addresses unit/diff_options unit/help",
     "init_slate_db/core/errors": "unit/errors unit/options unit/recovery_help",
     "init_slate_db/core/connection": "server_faults recover_backups recover_rights create",
     "init_slate_db/core/identity": "backup_facts",
     "init_slate_db/core/prompts": "prompts recover_consent",
     "init_slate_db/core/copying": "recover_incident follow",
+    "init_slate_db/core/digests/survey": "backup_facts diff diff_command",
     "init_slate_db/core/digests": "diff diff_command",
     "init_slate_db/core/creation": "unit/dry_run check create server_faults roles",
-    "init_slate_db/core/findings": "check recover_backups",
+    "init_slate_db/core/findings": "unit/findings check recover_backups",
     "init_slate_db/core/parallel": "unit/parallel diff",
     "init_slate_db/core/snapshot": "diff recover_backups recover_closed",
     "init_slate_db/core/sql_files": "unit/sql_text create",
     "init_slate_db/core/embedded": "embedded",
     "init_slate_db/core/progress": "unit/progress",
-    "init_slate_db/core/console": "unit/progress recover_consent prompts",
+    "init_slate_db/core/console": "unit/console unit/program unit/progress recover_consent prompts",
     "init_slate_db/core/verbs": "unit/verbs unit/schema_help",
-    "init_slate_db/core/entry": "unit/errors recover_consent",
-    "init_slate_db/core/program": "unit/errors unit/help recover_consent",
+    "init_slate_db/core/entry": "unit/entry completion",
+    "init_slate_db/core/program": "unit/program unit/errors unit/help recover_consent",
     "init_slate_db/creation": "check create roles embedded",
     "init_slate_db/cli": "unit/options unit/dry_run unit/help check create",
 }
@@ -104,8 +109,10 @@ def tests(root: Path, path: str, operator: str = "") -> list[str]:
     name = path.removesuffix(".py")
     if path.endswith(".sql"):
         _, folder, file = path.split("/")
-        words = {file.removesuffix(".sql").removeprefix("slate."), f"{folder}/{file.removesuffix('.sql')}"}
-        named = next((value for names, value in _SQL.items() if words & set(names.split())), "")
+        words = (f"{folder}/{file.removesuffix('.sql')}", file.removesuffix(".sql").removeprefix("slate."))
+        named = next((value for word in words for names, value in _SQL.items() if word in names.split()), "")
+        if folder == "pov":
+            named = named or _DEFINITIONS
         if folder not in ("functions", "privileges", "roles", "schemas", "tables", "triggers", "pov"):
             named = ""
         elif folder in ("functions", "pov"):

@@ -51,14 +51,15 @@ class Trial:
         self._version, binaries = next(iter(servers.binaries().items()))
         self._edits = 0
         _copy_tree(self._root)
-        for name in ("servers", "temporary"):
+        # Short: a socket's whole path has 107 characters.
+        for name in ("servers", "t"):
             (folder / name).mkdir()
             (folder / name).chmod(0o755)
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {
             "PYTHONPATH": str(self._root),
             "SLATE_TEST_POSTGRES": f"{self._version}={binaries}",
             "SLATE_TEST_SERVERS": str(folder / "servers"),
-            "TMPDIR": str(folder / "temporary"),
+            "TMPDIR": str(folder / "t"),
         }
         self._servers = [
             servers.start(folder / "servers" / f"{self._version}-{role}", self._version)
@@ -89,6 +90,7 @@ class Trial:
             outcome = self._test(tests, "-x")
         finally:
             self._write(path, text)
+            self._remove_servers()
         if outcome.verdict != "survived":
             self._clean()
         return outcome
@@ -100,6 +102,7 @@ class Trial:
         for _, names in itertools.groupby(sorted(tests), key=lambda name: name.partition("::")[0]):
             self._test(list(names), "--maxfail=1000")
             failed |= {name.partition("[")[0] for name in _FAILED.findall(self._output.read_text())}
+            self._remove_servers()
             self._clean()
         return failed
 
@@ -142,6 +145,13 @@ class Trial:
         at = 1_000_000_000 + self._edits
         os.utime(path, (at, at))
 
+    def _remove_servers(self) -> None:
+        """Ends and removes the servers that tests started for themselves, and did not end as they were stopped."""
+        own = {server.cluster.directory for server in self._servers}
+        for folder in (self._folder / "servers").iterdir():
+            if folder not in own:
+                servers.remove(folder)
+
     def _clean(self) -> None:
         """Removes what a test that ended early left on the servers."""
         for server in self._servers:
@@ -156,7 +166,7 @@ def open_trial(prefix: Sequence[str], lock: str) -> Iterator[Trial]:
     :param prefix: the command that runs the tests' command, such as nice.
     :param lock: a file that is locked, shared, during each run of tests, so that whoever locks it can measure in peace.
     """
-    folder = Path(tempfile.mkdtemp(prefix="slate-mutation-"))
+    folder = Path(tempfile.mkdtemp(prefix="mutation-"))
     folder.chmod(0o755)
     try:
         trial = Trial(folder, prefix, Path(lock) if lock else folder / "lock")
