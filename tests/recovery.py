@@ -196,6 +196,8 @@ def open_site(
     """Makes a backup; afterwards it is gone, and so is all that a recovery made."""
     site = Site(server, backup_server, name, f"{name}_backup", folder)
     make_backup(backup_server, site.backup, events)
+    # Who has just filled it would count as one who writes to it.
+    backup_server.wait_until_alone(site.backup)
     try:
         yield site
     finally:

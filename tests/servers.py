@@ -132,6 +132,13 @@ class Server:
         with self.connect() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
+    def wait_until_alone(self, database: str, *own: psycopg.Connection[Any]) -> None:
+        """Waits until nobody else is in the database: sessions go on for a moment after their clients closed them."""
+        sessions = "SELECT FROM pg_stat_activity WHERE datname = %s AND NOT pid = ANY (%s)"
+        values = [database, [one.info.backend_pid for one in own]]
+        with self.connect() as elsewhere:
+            wait_for(lambda: not elsewhere.execute(sessions, values).rowcount, "the sessions of others to end")
+
     def kill(self) -> None:
         """``kill -9`` for the postmaster; returns when it and all of its children are gone."""
         pid = self.cluster.pid

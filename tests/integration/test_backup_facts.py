@@ -221,6 +221,7 @@ def look_from(server: Server, database: str, *, from_outside: bool = False) -> T
 
 @pytest.mark.parametrize("from_outside", [True, False])
 def test_a_new_source_is_read_as_such(server: Server, source: str, from_outside: bool) -> None:
+    server.wait_until_alone(source)
     found = look_from(server, source, from_outside=from_outside)
     assert found.state
     assert found.state.is_new
@@ -316,5 +317,6 @@ def test_no_connection_stays_behind(server: Server, source: str, from_outside: b
 @pytest.mark.parametrize("from_outside", [True, False])
 def test_sessions_of_others_in_it_are_told_and_none_of_ours(server: Server, source: str, from_outside: bool) -> None:
     with server.connect(source, application_name="theirs") as theirs, server.connect("postgres"):
+        server.wait_until_alone(source, theirs)
         found = look_from(server, source, from_outside=from_outside)
         assert found.sessions == ((theirs.info.backend_pid, "postgres at 127.0.0.1 (theirs)"),)

@@ -54,17 +54,9 @@ def database(server: Server) -> Iterator[str]:
 @pytest.fixture
 def backup(server: Server, database: str) -> Iterator[Connection]:
     """A transaction in it, rolled back in the end."""
-    wait_until_alone(server, database)
+    server.wait_until_alone(database)
     with server.transaction(database) as connection:
         yield connection
-
-
-def wait_until_alone(server: Server, database: str, *own: Connection) -> None:
-    """A session goes on for a moment after its client has closed it, and counts as a writer that long."""
-    sessions = "SELECT FROM pg_stat_activity WHERE datname = %s AND NOT pid = ANY (%s)"
-    values = [database, [one.info.backend_pid for one in own]]
-    with server.connect() as elsewhere:
-        wait_for(lambda: not elsewhere.execute(sessions, values).rowcount, "the sessions of others to end")
 
 
 def run(connection: Connection, script: str) -> None:
@@ -252,7 +244,7 @@ def test_nobody_stores_events_from_the_last_look_to_the_end_of_a_promotion(
             writer.execute("SET lock_timeout = '100ms'")
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 writer.execute(insert, [3])
-        wait_until_alone(server, name, connection)
+        server.wait_until_alone(name, connection)
         return look(connection, own)
 
     monkeypatch.setattr(promote, "_feeders", look_and_write)

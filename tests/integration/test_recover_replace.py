@@ -66,6 +66,7 @@ def test_replace_keeps_the_old_database_with_all_its_data_under_a_name_with_the_
 def test_sessions_in_the_old_database_are_told_before_and_ended(site: Site) -> None:
     with site.server.connect(site.name, application_name="shop") as client:
         pid = client.info.backend_pid
+        site.server.wait_until_alone(site.name, client)
         told = site.run("--replace", "--dry-run")
         line = f"session {pid} is in it and will be ended: postgres at 127.0.0.1 (shop)"
         assert line in told.stdout
