@@ -19,6 +19,7 @@ _CONNECTION = (
     (("PGPASSWORD", "PGPASSFILE"), "The password, or the file with passwords instead of ~/.pgpass."),
     (("PGDATABASE",), "The database, where none is named."),
     (("PGSERVICE", "PGSERVICEFILE"), "A service of the service file, which tells all of it."),
+    (("SLATE_SESSION_POOLER",), "Set to 1: a pooler on the way gives every client a session of its own."),
     (("PGSSLMODE", "PGOPTIONS"), "These, and all other variables of libpq, mean what they mean to psql(1)."),
 )
 _OUTPUT = (

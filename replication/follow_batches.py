@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg
 
 from init_slate_db.core.addresses import Reached
-from init_slate_db.core.connection import server_errors
+from init_slate_db.core.connection import USE_ROLES_SEARCH_PATH, server_errors
 from init_slate_db.core.copying import copy_events
 from init_slate_db.core.errors import SlateError
 
@@ -97,9 +97,10 @@ class Transfer:
     def _copy(self, batch: Batch) -> None:
         writer = self._destination.connection
         with writer.transaction():
-            if not batch.is_last:
-                writer.execute(_UNHURRIED)
             self._make_sure_of_highest()
+            # The destination's own triggers may need it. Together, since it is done for every batch.
+            settings = [USE_ROLES_SEARCH_PATH] + ([] if batch.is_last else [_UNHURRIED])
+            writer.execute("; ".join(settings).encode(), prepare=False)
             count = copy_events(self._source.connection, writer, batch.first, batch.last)
             if count != batch.events:
                 raise SlateError(

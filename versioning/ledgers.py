@@ -9,14 +9,15 @@ from init_slate_db.core.connection import Connection
 from init_slate_db.core.errors import SlateError
 from init_slate_db.core.sql_files import SqlObject, read_object
 
-# By names in the catalogs: to_regclass raises where the schema is closed to the role.
+# By names in the catalogs: to_regclass raises where the schema is closed to the role. Nothing in it is for operators of
+# others to fit better, since sessions in which patches run have the search_path of the role.
 _LOOK = """
 SELECT n.oid IS NOT NULL AS has_schema, c.oid IS NOT NULL AS has_table,
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_read,
        pg_get_userbyid(c.relowner) AS owner, current_user AS role
 FROM (SELECT) AS one
 LEFT JOIN pg_namespace AS n ON n.nspname = 'slate'
-LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND format('slate.%%s', c.relname) = %s
+LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = %s
 """
 
 
@@ -58,6 +59,6 @@ def ensure(connection: Connection, table: str, read_objects: Callable[[], Iterab
 
 
 def _look(connection: Connection, table: str) -> _Look:
-    seen = connection.cursor(row_factory=class_row(_Look)).execute(_LOOK, (table,)).fetchone()
+    seen = connection.cursor(row_factory=class_row(_Look)).execute(_LOOK, (table.removeprefix("slate."),)).fetchone()
     assert seen
     return seen

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -18,7 +19,20 @@ from init_slate_db.core.options import ConnectionOptions
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+PIN_SEARCH_PATH = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false)"
+"""Has names mean PostgreSQL's own functions and operators, whatever somebody has put into public: CVE-2018-1058."""
+USE_ROLES_SEARCH_PATH = "SET LOCAL search_path = DEFAULT"
+"""Has names mean what they mean to the role, for the rest of a transaction that runs SQL of others, as in triggers."""
+SESSION_POOLER = "SLATE_SESSION_POOLER"
+"""The variable by which the operator says that a pooler gives every client a session of its own."""
+
 _logger = logging.getLogger(__name__)
+
+_IS_OWN = "pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) {}"
+_SERVER = """
+SELECT pg_catalog.host(pg_catalog.inet_server_addr()) OPERATOR(pg_catalog.||) ':'
+       OPERATOR(pg_catalog.||) pg_catalog.inet_server_port()::pg_catalog.text
+"""
 
 # Before a session exists libpq tells the cause in words alone, so words are all there is to match on. A server
 # that speaks another language than English falls to the last kind: not retried, and told in its own words.
@@ -99,7 +113,7 @@ def server_parameters(options: ConnectionOptions, program: str) -> Parameters:
 
 
 def connect(parameters: Parameters, options: ConnectionOptions) -> Connection:
-    """Opens a connection in autocommit mode.
+    """Opens a connection in autocommit mode, whose search_path is pinned.
 
     What may pass (refused, starting up, no connection left, no address) is tried again, longer and longer apart,
     until the connect timeout ends. A missing password is asked for where someone can answer, and then put into the
@@ -122,7 +136,7 @@ def connect(parameters: Parameters, options: ConnectionOptions) -> Connection:
 
 
 def connect_now(parameters: Parameters, options: ConnectionOptions) -> Connection:
-    """Opens a connection in autocommit mode, at the first attempt or not at all, and asks for nothing.
+    """Opens one like connect, at the first attempt or not at all, and asks for nothing.
 
     :raises SlateError: one of the connection codes.
     """
@@ -178,12 +192,36 @@ def _connect_patiently(parameters: Parameters, seconds: float) -> Connection:
 def _attempt(parameters: Parameters, deadline: float) -> Connection:
     remaining = max(1, math.ceil(deadline - time.monotonic()))
     try:
-        return psycopg.connect(**(parameters | {"connect_timeout": remaining}), autocommit=True)
+        return _open(parameters | {"connect_timeout": remaining})
     except psycopg.OperationalError as error:
         raise _judge(error) from error
     except UnicodeError as error:
         # Python's own resolver stands before libpq's, and this is how it refuses "a..b".
         raise _AttemptError("no-such-host", False, psycopg.OperationalError(str(error))) from error
+
+
+def _open(parameters: Parameters) -> Connection:
+    connection = psycopg.connect(**parameters, autocommit=True)
+    try:
+        # A server tells every client the number of its process; a pooler makes one up. Nothing is set in its session.
+        own = "true" if os.environ.get(SESSION_POOLER) == "1" else _IS_OWN.format(connection.info.backend_pid)
+        if not connection.execute(f"{PIN_SEARCH_PATH} WHERE {own}".encode()).rowcount:
+            raise _pooler(connection, parameters)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _pooler(connection: Connection, parameters: Parameters) -> SlateError:
+    row = connection.execute(_SERVER).fetchone()
+    server = f", {row[0]}" if row and row[0] else ""
+    return SlateError(
+        "pooler",
+        f"Behind {conninfo.describe(parameters)} is a pooler, or a proxy that acts as one.",
+        why="Where it shares sessions between clients, what is set and locked here would meet the clients of others.",
+        hint=f"Name the server itself{server}. If every client has a session of its own: {SESSION_POOLER}=1.",
+    )
 
 
 def _log_retry(state: RetryCallState, parameters: Parameters, seconds: float) -> None:

@@ -89,6 +89,7 @@ ERROR_CODES = {
     "patches-refused": ExitStatus.REFUSED,
     "path-changed": ExitStatus.REFUSED,
     "plan-changed": ExitStatus.REFUSED,
+    "pooler": ExitStatus.REFUSED,
     "read-only": ExitStatus.FAILED,
     "recovery-running": ExitStatus.REFUSED,
     "recovery-unfinished": ExitStatus.REFUSED,

@@ -17,7 +17,7 @@ def compare(left: Snapshot, right: Snapshot, settings: Settings, advanced: Advan
 
     Both are digested at the same time, with up to settings.jobs connections each; rows are fetched only where digests
     differ, and no more of them than differences are to be told. The settings of both transactions are changed until
-    their end, search_path among them.
+    their end.
 
     :param advanced: is told how many events, of both sides together, were digested since the last call. In this thread.
     :raises SlateError: not-an-event-store, no-right, connection-lost, or what else a server says. Like after an

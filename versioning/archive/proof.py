@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from init_slate_db.core.connection import Connection, lift_timeouts, server_errors
+from init_slate_db.core.connection import PIN_SEARCH_PATH, Connection, lift_timeouts, server_errors
 from init_slate_db.core.errors import SlateError
 from versioning.archive.folder import PARTITIONS, Archive
 from versioning.archive.items import Description, Difference, Item
@@ -142,6 +142,7 @@ def begin_anew(connection: Connection) -> None:
     with server_errors("begin anew"):
         connection.execute("RESET ROLE")
         connection.execute("RESET ALL")
+        connection.execute(PIN_SEARCH_PATH)
     lift_timeouts(connection)
 
 

@@ -66,7 +66,6 @@ def diff(options: Options) -> ExitStatus:
     with own.opened(options.target, "say what the schemas hold") as reached, reached.connection.transaction():
         connection = reached.connection
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
         known = ledger.read(connection)
         base = options.target.schema or ""
         names = [ledger.find_live(connection, known, one, base) for one in (options.old, options.new)]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from init_slate_db.core.addresses import Reached
+from init_slate_db.core.connection import USE_ROLES_SEARCH_PATH
 from init_slate_db.core.errors import SlateError
 from versioning import PROGRAM
 from versioning.snapshots.options import RollbackOptions
@@ -49,6 +50,8 @@ def _go_back(reached: Reached, options: RollbackOptions, plan: Sequence[Command]
             return
         if present_plan != list(plan):
             raise _plan_changed(options.number)
+        # Event triggers may need it.
+        connection.execute(USE_ROLES_SEARCH_PATH)
         row = connection.execute(_ROLL_BACK, (options.number,)).fetchone()
         assert row
         before = connection.execute(_BEFORE, row).fetchone()

@@ -13,7 +13,6 @@ from init_slate_db.core.snapshot import Snapshot
 
 # What texts and plans depend on. Sequential scans are off because a table that was never analyzed gets one a block.
 _PREPARE = """
-SET LOCAL search_path = pg_catalog;
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL DateStyle = 'ISO';
 SET LOCAL bytea_output = 'hex';
@@ -83,7 +82,7 @@ class Side:
     """One table, in the state of its snapshot. What it raises are SlateErrors."""
 
     def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
-        """Looks at the table. The snapshot's settings are changed until its end: search_path among them."""
+        """Looks at the table. The snapshot's settings are changed until its end."""
         self.place = snapshot.place
         self.connections: list[Connection] = []
         self._snapshot = snapshot
