@@ -18,6 +18,7 @@ from init_slate_db.core.errors import ExitStatus
 from tests import commands, shells
 from tests.recovery import make_backup
 from tests.servers import Server, wait_for
+from tests.slate import create_database
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 if not PGBOUNCER and os.environ.get("CI") != "true":
@@ -121,6 +122,16 @@ def test_completion_offers_nothing_there(server: Server, database: str, folder: 
         assert (offered(server.port), offered(client["port"])) == ([database], [])
         with psycopg.connect(**client) as connection:
             assert connection.execute(SETTINGS).fetchall() == []
+
+
+def test_clients_append_and_read_through_it(server: Server, name: str, folder: Path) -> None:
+    create_database(server, name, "source")
+    with pooler(server, name, folder, "transaction") as client:
+        for first_id in (1, 2):
+            with psycopg.connect(**client) as connection:
+                assert connection.execute("SELECT first_id FROM append_events('[{}]')").fetchone() == (first_id,)
+        with psycopg.connect(**client) as connection:
+            assert connection.execute("SELECT id FROM events ORDER BY id").fetchall() == [(1,), (2,)]
 
 
 def test_where_every_client_has_a_session_of_its_own_the_operator_can_say_so(
