@@ -88,7 +88,7 @@ def test_an_invalid_index_is_named_and_built_again_with_repair(node: Nodes) -> N
     assert code == ExitStatus.REFUSED
     assert f'Patch 2-0-0 left an invalid index on {node.place()}: public."T n".' in log
     assert 'could not create unique index "T n" (SQLSTATE 23505)' in log
-    assert '  invalid index: public."T n" on t\n' in node.run("status")[1]
+    assert '  invalid index: public."T n" on public.t\n' in node.run("status")[1]
     assert "Add --repair" in node.migrate()[2]
     node.do("DELETE FROM t; INSERT INTO t VALUES (1)")
     code, _, log = node.migrate("--repair")

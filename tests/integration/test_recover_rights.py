@@ -77,7 +77,7 @@ def test_who_does_not_own_the_tables_is_refused_and_told_which(site: Site, owner
     grant(site.server, site.name, "ALTER TABLE id OWNER TO postgres; GRANT ALL ON id TO {role}", owner)
     status, told = recover(site, owner)
     assert status == ExitStatus.FAILED
-    assert f'error: {site.place} cannot be recovered: role "{owner}" does not own id, slate.recovery.' in told
+    assert f'error: {site.place} cannot be recovered: role "{owner}" does not own public.id, slate.recovery.' in told
     assert "Use the owner, or a superuser." in told
     check_new(site)
 

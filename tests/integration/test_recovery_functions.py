@@ -287,6 +287,27 @@ def test_nothing_is_finished_before_all_events_are_there(source: Connection) -> 
     check_refused(source, f"UPDATE slate.recovery SET next_id = 3; {finish}", "SL044", words)
 
 
+def test_who_looked_for_the_next_id_before_a_recovery_ended_is_asked_to_try_again(
+    server: Server, own_source: str
+) -> None:
+    with server.connect(own_source) as own, server.connect(own_source) as writer, ThreadPoolExecutor(1) as pool:
+        run(own, BEGIN.format("restore-events"), "UPDATE slate.recovery SET next_id = 4")
+        store(own, 1, 2, 3)
+        # The writer stops behind its look, which finds no row.
+        run(own, "CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+            " AS 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';"
+            "CREATE TRIGGER wait AFTER UPDATE ON public.id FOR EACH STATEMENT EXECUTE FUNCTION public.wait();"
+            "SELECT pg_advisory_lock(1)")  # fmt: skip
+        appending = pool.submit(check_refused, writer, "SELECT append_events('[1]')", "SL004", "is being recovered")
+        waits = (
+            f"SELECT count(*) FROM pg_stat_activity WHERE pid = {writer.info.backend_pid} AND wait_event = 'advisory'"
+        )
+        wait_for(lambda: value(own, waits), "the writer to have looked")
+        run(own, "SELECT slate.finish_recovery()", "SELECT pg_advisory_unlock(1)")
+        appending.result()
+        assert value(writer, "SELECT first_id FROM append_events('[1]')") == 4
+
+
 def test_one_of_two_that_finish_at_once_waits_for_the_other(server: Server, own_source: str) -> None:
     with server.connect(own_source) as first, server.connect(own_source) as second, ThreadPoolExecutor(1) as pool:
         copied(first, 1, 2, 3)
