@@ -13,12 +13,11 @@ import pytest
 from psycopg import sql
 
 from init_slate_db.core.creation.plan import ROLES, WORKING_NAME
-from init_slate_db.core.embedded import Cluster
+from init_slate_db.core.embedded import Cluster, find_binaries
 from init_slate_db.core.errors import ExitStatus
 from init_slate_db.core.sql_files import TableType
-from tests import recovery, servers
+from tests import recovery
 from tests.commands import run, start
-from tests.conftest import VERSIONS
 from tests.servers import Server, wait_for
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -875,7 +874,7 @@ def test_an_embedded_server_gets_them_too(server_directory: Path) -> None:
     directory = server_directory / "roles-embedded"
     arguments = ["-n", "events", "-t", "source", "--roles", "app", "--embedded", str(directory)]
     created = run(arguments, {"PATH": "/usr/bin:/bin"})
-    server = Server(VERSIONS[-1], Cluster(directory, servers.binaries()[18]))
+    server = Server(18, Cluster(directory, find_binaries()))
     try:
         assert created.returncode == ExitStatus.DONE, created.stderr
         assert roles_of(server, "app") == set(ROLES)

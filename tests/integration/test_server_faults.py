@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from init_slate_db.core.embedded import SUPERUSER, Cluster, free_port, system_user
+from init_slate_db.core.embedded import SUPERUSER, Cluster, find_binaries, free_port, system_user
 from init_slate_db.core.errors import ExitStatus
 from tests import servers
 from tests.commands import run, start
@@ -341,7 +341,7 @@ def test_a_standby_is_told_by_itself_or_among_several_hosts(own: Server, standby
 
 def test_a_server_without_dblink_is_told_with_debians_package(server_directory: Path) -> None:
     directory = server_directory / "no-dblink"
-    installed = servers.binaries()[18].parent
+    installed = find_binaries().parent
     package = installed.parent
     copy = directory / package.name / installed.name
     shutil.copytree(installed, copy, copy_function=link_or_copy)

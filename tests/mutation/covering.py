@@ -66,7 +66,7 @@ _PYTHON = {
     "init_slate_db/core/addresses": "unit/addresses unit/diff_options unit/recovery_help",
     "init_slate_db/core/options": "unit/options unit/misplaced_secrets unit/addresses unit/diff_options unit/help",
     "init_slate_db/core/errors": "unit/errors unit/options unit/recovery_help",
-    "init_slate_db/core/connection": "server_faults recover_backups recover_rights create",
+    "init_slate_db/core/connection": "pooler traps server_faults recover_backups recover_rights create",
     "init_slate_db/core/identity": "backup_facts",
     "init_slate_db/core/prompts": "prompts recover_consent",
     "init_slate_db/core/copying": "recover_incident follow",
