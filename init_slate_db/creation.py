@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from init_slate_db.core import conninfo
-from init_slate_db.core.connection import Connection, connect_first, server_errors, server_parameters
+from init_slate_db.core.connection import Connection, connect, connect_server, server_errors, server_parameters
 from init_slate_db.core.conninfo import Parameters
 from init_slate_db.core.console import write_result
 from init_slate_db.core.creation.install import Installation
@@ -166,5 +166,5 @@ def _reach(options: Options, cluster: Cluster | None) -> _Target:
     if cluster:
         # PG* variables mean other servers, and libpq would let them win over the password file.
         parameters |= {"hostaddr": "127.0.0.1", "password": cluster.password, "sslmode": "disable"}
-    databases = (parameters["dbname"],) if "dbname" in parameters else ("postgres", "template1")
-    return _Target(connect_first(parameters, connection, databases), parameters, connection)
+    connecting = connect if "dbname" in parameters else connect_server
+    return _Target(connecting(parameters, connection), parameters, connection)

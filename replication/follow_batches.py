@@ -30,7 +30,7 @@ FROM (SELECT coalesce(max(id), 0) AS highest FROM public.events) AS h
 """
 _HIGHEST = "SELECT coalesce(max(id), 0) FROM public.events"
 # What a crash takes of a batch with others behind it is read again; the last one's commit waits for all before it.
-_UNHURRIED = "SET LOCAL synchronous_commit = off"
+_UNHURRIED = f"{USE_ROLES_SEARCH_PATH}; SET LOCAL synchronous_commit = off"
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,8 @@ class Transfer:
         writer = self._destination.connection
         with writer.transaction():
             self._make_sure_of_highest()
-            # The destination's own triggers may need it. Together, since it is done for every batch.
-            settings = [USE_ROLES_SEARCH_PATH] + ([] if batch.is_last else [_UNHURRIED])
-            writer.execute("; ".join(settings).encode(), prepare=False)
+            # The destination's own triggers may need the search_path.
+            writer.execute((USE_ROLES_SEARCH_PATH if batch.is_last else _UNHURRIED).encode(), prepare=False)
             count = copy_events(self._source.connection, writer, batch.first, batch.last)
             if count != batch.events:
                 raise SlateError(

@@ -5,12 +5,11 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from psycopg.conninfo import conninfo_to_dict
 
 from init_slate_db.core import options as shared
-from init_slate_db.core.connection import Connection, connect, connect_first, pin, server_parameters
+from init_slate_db.core.connection import Connection, connect, connect_server, pin, server_parameters
 from init_slate_db.core.conninfo import Parameters, describe, is_valid_dsn
 from init_slate_db.core.options import MISSING, ConnectionOptions, Faults
 
@@ -176,8 +175,8 @@ def reach_by(
 
 
 def reach_server(parameters: Parameters, options: ConnectionOptions) -> Reached:
-    """The same for the server alone, by a database that every cluster has; the parameters name that one then."""
-    return reach_by(parameters, options, partial(connect_first, databases=("postgres", "template1")))
+    """The same for the server alone, by a database that clusters have; the parameters name that one then."""
+    return reach_by(parameters, options, connect_server)
 
 
 def unasked(address: Address) -> Address:

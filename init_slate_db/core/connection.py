@@ -146,16 +146,19 @@ def connect_now(parameters: Parameters, options: ConnectionOptions) -> Connectio
         raise _as_slate_error(failure, parameters) from failure.cause
 
 
-def connect_first(parameters: Parameters, options: ConnectionOptions, databases: tuple[str, ...]) -> Connection:
-    """Opens a connection to the first of the databases that exists. The parameters then name it."""
-    for database in databases:
-        parameters["dbname"] = database
-        try:
-            return connect(parameters, options)
-        except SlateError as error:
-            if error.code != "database-missing" or database == databases[-1]:
-                raise
-    raise AssertionError("no database was named")
+def connect_server(parameters: Parameters, options: ConnectionOptions) -> Connection:
+    """Opens a connection to a database that clusters have, postgres or else template1. The parameters then name it.
+
+    :raises SlateError: as connect.
+    """
+    parameters["dbname"] = "postgres"
+    try:
+        return connect(parameters, options)
+    except SlateError as error:
+        if error.code != "database-missing":
+            raise
+    parameters["dbname"] = "template1"
+    return connect(parameters, options)
 
 
 def pin(parameters: Parameters, connection: Connection) -> Parameters:

@@ -84,9 +84,8 @@ def folder(server_directory: Path, name: str) -> Path:
     return made
 
 
-def run(module: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return commands.run(arguments, bare | environment, (sys.executable, "-m", module))
+def run(server: Server, module: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return commands.run(arguments, server.environment(**environment), (sys.executable, "-m", module))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_every_command_names_the_server_itself_and_leaves_the_session_as_it_was(
     server: Server, database: str, folder: Path, module: str, arguments: str
 ) -> None:
     with pooler(server, database, folder, "transaction") as client:
-        ended = run(module, *(word.replace("{}", make_conninfo(**client)) for word in arguments.split()))
+        ended = run(server, module, *(word.replace("{}", make_conninfo(**client)) for word in arguments.split()))
         assert ended.returncode == ExitStatus.REFUSED, ended.stderr
         assert f"127.0.0.1:{client['port']} is a pooler" in ended.stderr
         assert f"Name the server itself, 127.0.0.1:{server.port}." in ended.stderr
@@ -139,6 +138,6 @@ def test_where_every_client_has_a_session_of_its_own_the_operator_can_say_so(
 ) -> None:
     with pooler(server, database, folder, "session") as client:
         sides = make_conninfo(**client), make_conninfo(**server.parameters(database))
-        assert run("recovery.diff", *sides).returncode == ExitStatus.REFUSED
-        ended = run("recovery.diff", *sides, "--jobs", "1", SLATE_SESSION_POOLER="1")
+        assert run(server, "recovery.diff", *sides).returncode == ExitStatus.REFUSED
+        ended = run(server, "recovery.diff", *sides, "--jobs", "1", SLATE_SESSION_POOLER="1")
         assert ended.returncode == ExitStatus.DONE, ended.stderr

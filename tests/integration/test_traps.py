@@ -20,10 +20,9 @@ pytestmark = ONE_DIRECTION
 TRAPS = (Path(__file__).parents[1] / "traps.sql").read_text(encoding="utf-8")
 
 
-def set_traps(server: Server, *databases: str) -> None:
-    for database in databases:
-        with server.connect(database) as connection:
-            connection.execute(TRAPS.encode())
+def set_traps(server: Server, database: str) -> None:
+    with server.connect(database) as connection:
+        connection.execute(TRAPS.encode())
 
 
 def done(arguments: Sequence[str], environment: Mapping[str, str], command: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from init_slate_db.core.connection import Connection
+from init_slate_db.core.connection import PIN_SEARCH_PATH, Connection
 from init_slate_db.core.errors import SlateError
 from versioning.masking import mask
 from versioning.notices import tell_notices
@@ -15,7 +15,7 @@ from versioning.sql_text import Token, read_tokens
 # Statements that are sent at once. Measured with 300 functions: one by one takes twice as long, and more gain nothing.
 _AT_ONCE = 50
 _IN_BLOCK = re.compile(r"inline_code_block line ([0-9]+)")
-_AS_HERE = "SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on; SET search_path = pg_catalog, pg_temp"
+_AS_HERE = f"SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on; {PIN_SEARCH_PATH}"
 # The transaction gets its number first: age() counts from it then.
 _TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('slate.release', 0)), pg_current_xact_id()"
 # What begins a session's own work anew, whatever ran in it.
@@ -30,7 +30,7 @@ def prepare_session(connection: Connection) -> None:
 
 def read_as_here(connection: Connection) -> None:
     """Has the server read SQL as it was read here, and give every name outside of pg_catalog with its schema."""
-    connection.execute(_AS_HERE)
+    connection.execute(_AS_HERE.encode())
 
 
 def take_turn(connection: Connection) -> None:
